@@ -1,0 +1,4 @@
+// The cost of a fresh world and nothing else.
+function main(input) {
+  return { sum: input.a + input.b };
+}

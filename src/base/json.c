@@ -1,0 +1,374 @@
+#include "base/json.h"
+
+#include "base/text.h"
+
+/* A walk over the text. `at` stops at the first byte that does not belong. */
+struct walk {
+  const uint8_t *at, *end;
+  unsigned depth, max_depth;
+  bool canonical, unsorted;
+  /* One bit a level: set if the level is an object. */
+  uint64_t objects[(JSON_DEPTH_MAX + 63) / 64];
+  /* One entry a level, for a canonical walk: behind the opening quote of the object's latest key, NULL before the
+   * first. */
+  const uint8_t **keys;
+};
+
+/* The character that an escape's letter stands for, and the letter that stands for a character. 0: there is none. */
+static const uint8_t character_of[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+static const uint8_t letter_of[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+
+/* 0 at the end: a byte that is nowhere welcome outside of strings. */
+static uint8_t peek(const struct walk *w) {
+  return w->at < w->end ? *w->at : 0;
+}
+
+static bool take(struct walk *w, uint8_t byte) {
+  if (w->at == w->end || *w->at != byte) return false;
+  w->at++;
+  return true;
+}
+
+static void skip_space(struct walk *w) {
+  if (w->canonical) return;
+  while (w->at < w->end && (*w->at == ' ' || *w->at == '\n' || *w->at == '\r' || *w->at == '\t')) w->at++;
+}
+
+/* ---- strings ---- */
+
+#define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
+
+/* The top bit of each byte that is a quote, a backslash or a control. Bits above the lowest one set may be false
+ * alarms, as the subtractions borrow ("Determine if a word has a zero byte", Anderson, Bit Twiddling Hacks). */
+static uint64_t special_bytes(uint64_t eight) {
+  uint64_t quote = eight ^ EACH_BYTE('"'), backslash = eight ^ EACH_BYTE('\\');
+  uint64_t found = ((quote - EACH_BYTE(1)) & ~quote) | ((backslash - EACH_BYTE(1)) & ~backslash);
+  found |= (eight - EACH_BYTE(0x20)) & ~eight;
+  return found & EACH_BYTE(0x80);
+}
+
+/* Skips what stands for itself in a string: goes to the next quote, backslash or control, or to the end. */
+static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end) {
+  uint64_t eight, found = 0;
+  for (; end - at >= (ptrdiff_t)sizeof eight; at += sizeof eight) {
+    memcpy(&eight, at, sizeof eight);
+    found = special_bytes(eight);
+    if (found != 0) break;
+  }
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  /* A GNU builtin: C17 has no way to ask for the lowest bit that is one instruction. */
+  if (found != 0) return at + __builtin_ctzll(found) / 8;
+#endif
+  while (at < end && *at >= 0x20 && *at != '"' && *at != '\\') at++;
+  return at;
+}
+
+static bool unicode_escape(struct walk *w) {
+  uint8_t code[2];
+  if (w->end - w->at < 4 || !text_unhex(span_of(w->at, 4), code, sizeof code)) return false;
+  uint8_t last = w->at[3];
+  w->at += 4;
+  /* JSON.stringify escapes controls only, the ones without a letter, and writes lower case: below 0x20, only the last
+   * digit can be a letter. */
+  bool needed = code[0] == 0 && code[1] < 0x20 && letter_of[code[1]] == 0;
+  return !w->canonical || (needed && (last < 'A' || last > 'F'));
+}
+
+static bool escape(struct walk *w) {
+  if (take(w, 'u')) return unicode_escape(w);
+  uint8_t letter = peek(w);
+  if (character_of[letter] == 0 || (w->canonical && letter == '/')) return false;
+  w->at++;
+  return true;
+}
+
+static bool string(struct walk *w) {
+  if (!take(w, '"')) return false;
+  for (;;) {
+    w->at = skip_plain(w->at, w->end);
+    if (take(w, '"')) return true;
+    if (!take(w, '\\') || !escape(w)) return false;
+  }
+}
+
+/* ---- numbers ---- */
+
+struct number {
+  bool negative;
+  struct span whole, fraction, exponent; /* digits */
+  uint8_t exponent_mark, exponent_sign;  /* 0 if there is none */
+};
+
+#define ECMA_DIGITS 17        /* significant digits that a double may need */
+#define ECMA_WHOLE_MAX 21     /* digits before the point; from 1e+21 on there is an exponent */
+#define ECMA_ZEROS_MAX 5      /* zeros behind "0."; from 1e-7 down there is an exponent */
+#define ECMA_EXPONENT_MAX 308 /* the largest double is 1.7976931348623157e+308 */
+#define ECMA_EXPONENT_MIN 324 /* the smallest is 5e-324 */
+
+static size_t leading_zeros(struct span digits) {
+  size_t n = 0;
+  while (n < digits.len && digits.data[n] == '0') n++;
+  return n;
+}
+
+static size_t trailing_zeros(struct span digits) {
+  size_t n = 0;
+  while (n < digits.len && digits.data[digits.len - 1 - n] == '0') n++;
+  return n;
+}
+
+static bool canonical_exponent(const struct number *n) {
+  uint64_t value;
+  bool up = n->exponent_sign == '+';
+  if (n->exponent_mark != 'e' || n->exponent_sign == 0 || n->exponent.data[0] == '0') return false;
+  if (n->whole.len != 1 || n->whole.data[0] == '0') return false;
+  return text_u64(n->exponent, up ? ECMA_WHOLE_MAX : ECMA_ZEROS_MAX + 2, up ? ECMA_EXPONENT_MAX : ECMA_EXPONENT_MIN,
+                  &value) == RESULT_OK;
+}
+
+/* ECMA-262, 6.1.6.1.20 Number::toString, radix 10. The grammar has been seen to. */
+static bool canonical_number(const struct number *n) {
+  bool zero = n->whole.data[0] == '0';
+  size_t significant;
+  if (n->fraction.len > 0) {
+    size_t zeros = zero ? leading_zeros(n->fraction) : 0;
+    significant = (zero ? 0 : n->whole.len) + n->fraction.len - zeros;
+    if (zeros > ECMA_ZEROS_MAX || trailing_zeros(n->fraction) > 0) return false;
+  } else {
+    significant = n->whole.len - trailing_zeros(n->whole);
+    if (zero && n->negative) return false;
+  }
+  if (significant > ECMA_DIGITS || n->whole.len > ECMA_WHOLE_MAX) return false;
+  return n->exponent_mark == 0 || canonical_exponent(n);
+}
+
+static struct span digits(struct walk *w) {
+  const uint8_t *start = w->at;
+  while (w->at < w->end && *w->at >= '0' && *w->at <= '9') w->at++;
+  return span_of(start, (size_t)(w->at - start));
+}
+
+static bool exponent(struct walk *w, struct number *n) {
+  n->exponent_mark = peek(w);
+  w->at++;
+  uint8_t sign = peek(w);
+  if (sign == '+' || sign == '-') {
+    n->exponent_sign = sign;
+    w->at++;
+  }
+  n->exponent = digits(w);
+  return n->exponent.len > 0;
+}
+
+static bool number(struct walk *w) {
+  struct number n = {.negative = take(w, '-')};
+  n.whole = digits(w);
+  if (n.whole.len == 0 || (n.whole.len > 1 && n.whole.data[0] == '0')) return false;
+  if (take(w, '.')) {
+    n.fraction = digits(w);
+    if (n.fraction.len == 0) return false;
+  }
+  if ((peek(w) == 'e' || peek(w) == 'E') && !exponent(w, &n)) return false;
+  return !w->canonical || canonical_number(&n);
+}
+
+/* ---- keys ---- */
+
+/* Where the first character of a key, which has been checked, stands in the order of UTF-16 code units; 0 for its
+ * closing quote. That order is the order of code points, but for surrogates: a pair is below U+E000 and what follows
+ * it. */
+static uint32_t take_weight(struct span *key) {
+  uint32_t code = text_utf8_next(key);
+  if (code == '"') return 0;
+  if (code == '\\') {
+    uint8_t hex[2] = {0, character_of[key->data[0]]};
+    size_t len = 1;
+    if (key->data[0] == 'u' && text_unhex(span_of(key->data + 1, 4), hex, sizeof hex)) len = 5;
+    key->data += len;
+    key->len -= len;
+    code = hex[1];
+  }
+  if (code >= 0x10000) {
+    code -= 0x10000 - 0xD800;
+  } else if (code >= 0xE000) {
+    code += 0x100000;
+  }
+  return code + 1;
+}
+
+/* ASCII that stands for itself in a key. */
+static bool is_simple(uint8_t byte) {
+  return byte < 0x80 && byte != '"' && byte != '\\';
+}
+
+/* True if key `a` is before key `b`. Both begin behind their opening quote. */
+static bool key_before(struct span a, struct span b) {
+  uint32_t left, right;
+  do {
+    /* What the keys share goes by quickly; the quote ends it. */
+    size_t same = 0;
+    while (a.data[same] == b.data[same] && is_simple(a.data[same])) same++;
+    a = span_of(a.data + same, a.len - same);
+    b = span_of(b.data + same, b.len - same);
+    left = take_weight(&a);
+    right = take_weight(&b);
+  } while (left == right && left != 0);
+  return left < right;
+}
+
+static struct span from(const struct walk *w, const uint8_t *at) {
+  return span_of(at, (size_t)(w->end - at));
+}
+
+static void order_key(struct walk *w, const uint8_t *key) {
+  const uint8_t **latest = &w->keys[w->depth - 1];
+  if (*latest != NULL && !key_before(from(w, *latest), from(w, key))) w->unsorted = true;
+  *latest = key;
+}
+
+static bool key(struct walk *w) {
+  skip_space(w);
+  const uint8_t *start = w->at;
+  if (!string(w)) return false;
+  if (w->canonical) order_key(w, start + 1);
+  skip_space(w);
+  return take(w, ':');
+}
+
+/* ---- values ---- */
+
+static bool literal(struct walk *w, const char *text) {
+  size_t len = strlen(text);
+  if ((size_t)(w->end - w->at) < len || memcmp(w->at, text, len) != 0) return false;
+  w->at += len;
+  return true;
+}
+
+static bool scalar(struct walk *w) {
+  switch (peek(w)) {
+    case '"':
+      return string(w);
+    case 't':
+      return literal(w, "true");
+    case 'f':
+      return literal(w, "false");
+    case 'n':
+      return literal(w, "null");
+    default:
+      return number(w);
+  }
+}
+
+static bool in_object(const struct walk *w) {
+  unsigned level = w->depth - 1;
+  return (w->objects[level / 64] >> level % 64 & 1) != 0;
+}
+
+static bool open_level(struct walk *w, bool object) {
+  unsigned level = w->depth;
+  if (level == w->max_depth) return false;
+  uint64_t bit = UINT64_C(1) << level % 64;
+  if (object) {
+    w->objects[level / 64] |= bit;
+    if (w->canonical) w->keys[level] = NULL;
+  } else {
+    w->objects[level / 64] &= ~bit;
+  }
+  w->at++;
+  w->depth++;
+  return true;
+}
+
+static bool close_level(struct walk *w) {
+  if (!take(w, in_object(w) ? '}' : ']')) return false;
+  w->depth--;
+  return true;
+}
+
+/* A value begins: goes down through brackets, each with its first key, until a scalar or an empty level is behind it.
+ */
+static bool begin_value(struct walk *w) {
+  for (;;) {
+    skip_space(w);
+    uint8_t byte = peek(w);
+    if (byte != '{' && byte != '[') return scalar(w);
+    if (!open_level(w, byte == '{')) return false;
+    skip_space(w);
+    if (close_level(w)) return true;
+    if (byte == '{' && !key(w)) return false;
+  }
+}
+
+/* A value has ended: closes what ends with it. Sets `more` if another value must follow. */
+static bool end_value(struct walk *w, bool *more) {
+  for (;;) {
+    skip_space(w);
+    *more = false;
+    if (w->depth == 0) return w->at == w->end;
+    *more = take(w, ',');
+    if (*more) return !in_object(w) || key(w);
+    if (!close_level(w)) return false;
+  }
+}
+
+static bool one_value(struct walk *w, struct span text) {
+  bool more = true;
+  if (text.len == 0 || !text_utf8_valid(text)) return false;
+  w->at = text.data;
+  w->end = text.data + text.len;
+  while (more) {
+    if (!begin_value(w) || !end_value(w, &more)) return false;
+  }
+  return true;
+}
+
+enum result json_check(struct span text, unsigned max_depth) {
+  struct walk w = {.max_depth = max_depth < JSON_DEPTH_MAX ? max_depth : JSON_DEPTH_MAX};
+  return one_value(&w, text) ? RESULT_OK : RESULT_INPUT_INVALID;
+}
+
+enum json_canon json_canonical(struct span text) {
+  const uint8_t *keys[JSON_DEPTH_MAX]; /* open_level sets an entry before order_key reads it */
+  struct walk w = {.max_depth = JSON_DEPTH_MAX, .canonical = true, .keys = keys};
+  if (!one_value(&w, text)) return JSON_BROKEN;
+  return w.unsorted ? JSON_UNSORTED : JSON_CANONICAL;
+}
+
+/* ---- writing ---- */
+
+static void put_escape(struct buf *b, uint8_t byte) {
+  uint8_t letter = letter_of[byte];
+  buf_put_text(b, letter != 0 ? "\\" : "\\u00");
+  if (letter != 0) {
+    buf_put_u8(b, letter);
+  } else {
+    text_put_hex(b, span_of(&byte, 1));
+  }
+}
+
+/* Valid UTF-8 without the quotes. */
+static void put_escaped(struct buf *b, struct span utf8) {
+  const uint8_t *at = utf8.data, *end = at + utf8.len;
+  while (at < end) {
+    const uint8_t *stop = skip_plain(at, end);
+    buf_put(b, at, (size_t)(stop - at));
+    if (stop < end) put_escape(b, *stop++);
+    at = stop;
+  }
+}
+
+void json_put_string(struct buf *b, struct span utf8) {
+  buf_put_u8(b, '"');
+  while (utf8.len > 0) {
+    size_t good = text_utf8_prefix(utf8);
+    put_escaped(b, span_of(utf8.data, good));
+    utf8 = span_of(utf8.data + good, utf8.len - good);
+    if (utf8.len > 0) {
+      text_utf8_next(&utf8);
+      buf_put_text(b, "\xEF\xBF\xBD"); /* U+FFFD */
+    }
+  }
+  buf_put_u8(b, '"');
+}

@@ -1,0 +1,33 @@
+/*
+ * JSON without a tree: two scanners that say what a text is, and a writer for one string. Nothing here allocates, and
+ * nothing recurses: which levels are objects is a bit each, on the C stack.
+ */
+#pragma once
+
+#include "base/result.h"
+
+/* Arrays and objects inside one another. No check here accepts a deeper text. */
+#define JSON_DEPTH_MAX 10000u
+
+/* RESULT_OK if `text` is exactly one value (RFC 8259) in valid UTF-8, with or without whitespace around it, whose
+ * arrays and objects nest at most `max_depth` deep ("1" is 0 deep, "[]" is 1; more than JSON_DEPTH_MAX counts as
+ * JSON_DEPTH_MAX). RESULT_INPUT_INVALID otherwise, so for a byte order mark. As the RFC allows: keys may repeat, and an
+ * escape may be half of a surrogate pair. */
+enum result must_use json_check(struct span text, unsigned max_depth);
+
+enum json_canon {
+  JSON_CANONICAL, /* as RFC 8785 writes it */
+  JSON_UNSORTED,  /* all but the keys: somewhere they are out of order, or one repeats */
+  JSON_BROKEN     /* anything else */
+};
+
+/* Whether `text` is what RFC 8785 would write for some value: no whitespace, strings escaped as ECMAScript's
+ * JSON.stringify does and without lone surrogates, keys ascending by UTF-16 code units, depth at most JSON_DEPTH_MAX.
+ * Of numbers the shape is checked (ECMAScript's Number::toString: where the exponent begins, at most 17 significant
+ * digits, none to spare); not that the digits are the shortest that name their double, nor that they stay below
+ * infinity in the last decade, 1e+308. Takes 80 KB of C stack. */
+enum json_canon must_use json_canonical(struct span text);
+
+/* Writes `utf8` as a JSON string, quotes included, escaped as json_canonical wants it. Bytes that are not UTF-8 become
+ * U+FFFD, one for each maximal subpart (see text_utf8_next). */
+void json_put_string(struct buf *b, struct span utf8);

@@ -1,0 +1,39 @@
+/* The command line: a table of verbs (main.c), one file each. Private to src/cli. */
+#pragma once
+
+#include "base/result.h"
+
+/* Exit statuses of every verb. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_FAULT = 3 };
+
+/* One option of a verb: `value` NULL for a switch. Help is printed from this table. */
+struct cli_option {
+  const char *name, *value, *help;
+};
+
+struct cli_verb {
+  const char *name, *arguments, *summary, *details; /* details: paragraphs for `--help`, lines of at most 78 columns */
+  const struct cli_option *options;                 /* ends with a NULL name */
+  int (*main)(const struct cli_verb *verb, int argc, char **argv); /* argv[0] is the verb */
+};
+
+extern const struct cli_verb cli_run, cli_check;
+
+void cli_help(const struct cli_verb *verb);
+
+/* Walks through argv by the verb's table. Each call gives the next option's index in the table and its value, CLI_ARGUMENT and
+ * an operand, CLI_END, or CLI_BAD after a message on standard error. `--help` prints and gives CLI_HELP. */
+enum { CLI_ARGUMENT = -1, CLI_END = -2, CLI_BAD = -3, CLI_HELP = -4 };
+struct cli_args {
+  const struct cli_verb *verb;
+  int argc, at;
+  char **argv;
+  bool only_operands;
+};
+int cli_next(struct cli_args *args, const char **value);
+
+/* "neocompute run: " and the message, on standard error. */
+void cli_complain(const struct cli_verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Reads a file ("-": standard input) of at most `max` bytes. RESULT_IO with errno set, or RESULT_NO_MEMORY if it is larger. */
+enum result must_use cli_read(const char *path, size_t max, struct buf *out);

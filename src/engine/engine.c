@@ -1,0 +1,345 @@
+/* One execution, from script and input to outcome. */
+#include "engine/engine.h"
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "engine/host.h"
+#include "engine/snapshot.h"
+#include "engine/value.h"
+
+/* JS_Eval flags (quickjs.h). */
+#define EVAL_SCRIPT 0u
+#define EVAL_MODULE 1u
+#define EVAL_COMPILE_ONLY (1u << 5)
+
+static struct engine {
+  bool image_shared, dirty, broken;
+  char id[65];
+} engine;
+
+/* One execution, as the functions below pass it on. */
+struct run {
+  const struct engine_job *job;
+  struct engine_outcome *outcome;
+  const struct snapshot_roots *roots;
+  u32 context;
+  u64 input, secrets;
+};
+
+struct engine_limits engine_default_limits(void) {
+  return (struct engine_limits){.memory = ENGINE_MEMORY_DEFAULT,
+                                .steps = ENGINE_STEPS_MAX,
+                                .output = ENGINE_OUTPUT_MAX,
+                                .log_entries = ENGINE_LOG_ENTRIES,
+                                .log_entry = ENGINE_LOG_ENTRY_MAX};
+}
+
+/* ---- what went wrong ---- */
+
+/* A property of the record that the prelude's describe() made: plain data, reading it runs no script. */
+static u64 field(struct run *run, u64 record, const char *name) {
+  return GUEST(JS_GetPropertyStr, run->context, record, host_text(span_text(name)));
+}
+
+static uint32_t field_number(struct run *run, u64 record, const char *name) {
+  u64 value = field(run, record, name);
+  return value >> 32 == 0 && (int32_t)value > 0 ? (uint32_t)value : 0;
+}
+
+/* Fills in the error from the pending exception. */
+static void fail(struct run *run, enum result result) {
+  struct engine_outcome *outcome = run->outcome;
+  outcome->result = result;
+  u64 exception = GUEST(JS_GetException, run->context);
+  u32 argument = GUEST(malloc, 8);
+  if (argument == 0) return;
+  memcpy(guest_bytes(argument, 8), &exception, 8);
+  u64 record = GUEST(JS_Call, run->context, run->roots->describe, VALUE_UNDEFINED, 1, argument);
+  if (!value_is_object(record)) return; /* no memory or stack left to describe it with */
+  outcome->error = value_text(run->context, field(run, record, "error"));
+  outcome->stack = value_text(run->context, field(run, record, "stack"));
+  outcome->line = field_number(run, record, "line");
+  outcome->column = field_number(run, record, "column");
+  /* What a full memory looks like to the script: only if memory really was refused is it believed. */
+  if (guest_state.growth_refused && span_is(outcome->error, "InternalError: out of memory")) outcome->result = RESULT_OUT_OF_MEMORY;
+}
+
+/* ---- calling ---- */
+
+static u64 call(struct run *run, u64 function, const u64 *arguments, u32 count) {
+  u32 at = GUEST(malloc, count * 8 + 8);
+  if (at == 0) return GUEST(JS_ThrowOutOfMemory, run->context);
+  memcpy(guest_bytes(at, count * 8), arguments, (size_t)count * 8);
+  return GUEST(JS_Call, run->context, function, VALUE_UNDEFINED, count, at);
+}
+
+static bool run_jobs(struct run *run) {
+  u32 context_at = GUEST(malloc, 8);
+  while (GUEST(JS_IsJobPending, run->roots->runtime)) {
+    /* A job's exception is its own promise's; only an interrupt or a lack of memory ends the queue. */
+    if ((int32_t)GUEST(JS_ExecutePendingJob, run->roots->runtime, context_at) < 0 && guest_state.interrupt) return false;
+  }
+  return true;
+}
+
+enum { PENDING, FULFILLED, REJECTED };
+
+/* `await value`, with nothing but the job queue to wait for. */
+static bool settle(struct run *run, u64 *value, enum result failure) {
+  if (!value_is_object(*value)) return true;
+  int32_t state = (int32_t)GUEST(JS_PromiseState, run->context, *value);
+  if (state < 0) return true;
+  if (!run_jobs(run)) return false;
+  state = (int32_t)GUEST(JS_PromiseState, run->context, *value);
+  if (state == PENDING) {
+    run->outcome->result = RESULT_UNSETTLED;
+    return false;
+  }
+  *value = GUEST(JS_PromiseResult, run->context, *value);
+  if (state == FULFILLED) return true;
+  GUEST(JS_Throw, run->context, *value);
+  fail(run, failure);
+  return false;
+}
+
+/* ---- the script ---- */
+
+static bool mentions(struct span script, const char *word) { return memmem(script.data, script.len, word, strlen(word)) != NULL; }
+
+/* Compiles as a classic script; if that fails and the text uses a module's keywords, as a module. */
+static u64 compile(struct run *run) {
+  struct span script = run->job->script;
+  u32 text = host_text(script), name = host_text(run->job->name);
+  u64 code = GUEST(JS_Eval, run->context, text, (u32)script.len, name, EVAL_SCRIPT | EVAL_COMPILE_ONLY);
+  if (value_is_exception(code) && (mentions(script, "export") || mentions(script, "import"))) {
+    u64 first = GUEST(JS_GetException, run->context);
+    code = GUEST(JS_Eval, run->context, text, (u32)script.len, name, EVAL_MODULE | EVAL_COMPILE_ONLY);
+    /* Of two syntax errors, the script's is the one to tell unless the module got further. */
+    (void)first;
+  }
+  GUEST(free, text);
+  if (value_is_exception(code)) fail(run, RESULT_SYNTAX_ERROR);
+  return code;
+}
+
+/* Only plain identifiers reach the engine as code; any other name is looked up as a property. */
+static bool is_identifier(struct span name) {
+  for (size_t i = 0; i < name.len; i++) {
+    uint8_t c = name.data[i];
+    bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+    if (!letter && c != '_' && c != '$' && !(i > 0 && c >= '0' && c <= '9')) return false;
+  }
+  return name.len > 0;
+}
+
+/* The entry point of a classic script: a property of the global object, or a top-level `const`, `let` or `class`. */
+static u64 find_in_script(struct run *run, u32 name) {
+  u64 entry = GUEST(JS_GetPropertyStr, run->context, run->roots->global, name);
+  if (!value_is_undefined(entry) || !is_identifier(run->job->entry)) return entry;
+  struct span text = run->job->entry;
+  entry = GUEST(JS_Eval, run->context, name, (u32)text.len, host_text(run->job->name), EVAL_SCRIPT);
+  if (!value_is_exception(entry)) return entry;
+  GUEST(JS_GetException, run->context); /* not defined, or a keyword */
+  return VALUE_UNDEFINED;
+}
+
+static u64 find_in_module(struct run *run, u64 module, u32 name) {
+  u64 exports = GUEST(JS_GetModuleNamespace, run->context, (u32)module);
+  u64 entry = GUEST(JS_GetPropertyStr, run->context, exports, name);
+  if (!value_is_undefined(entry)) return entry;
+  entry = GUEST(JS_GetPropertyStr, run->context, exports, host_text(span_text("default")));
+  return value_is_undefined(entry) ? find_in_script(run, name) : entry;
+}
+
+/* Runs the script's top level and finds its entry point. */
+static bool load(struct run *run, u64 *entry) {
+  u64 code = compile(run);
+  if (value_is_exception(code)) return false;
+  if (run->job->check_only) return false;
+  bool module = value_is_module(code);
+  u64 done = GUEST(JS_EvalFunction, run->context, code);
+  if (value_is_exception(done)) {
+    fail(run, RESULT_SCRIPT_ERROR);
+    return false;
+  }
+  if (module && !settle(run, &done, RESULT_SCRIPT_ERROR)) return false;
+  u32 name = host_text(run->job->entry);
+  *entry = module ? find_in_module(run, code, name) : find_in_script(run, name);
+  if (value_is_exception(*entry)) {
+    fail(run, RESULT_SCRIPT_ERROR);
+    return false;
+  }
+  if (GUEST(JS_IsFunction, run->context, *entry)) return true;
+  run->outcome->result = RESULT_ENTRY_NOT_FOUND;
+  return false;
+}
+
+/* ---- input and output ---- */
+
+static void define(struct run *run, u64 object, u32 name, u64 value) {
+  enum { CONFIGURABLE_WRITABLE_ENUMERABLE = 7 };
+  GUEST(JS_DefinePropertyValueStr, run->context, object, name, GUEST(JS_DupValue, run->context, value),
+        CONFIGURABLE_WRITABLE_ENUMERABLE);
+}
+
+static bool give_input(struct run *run) {
+  struct span input = run->job->input.len > 0 ? run->job->input : span_text("{}");
+  u32 text = host_text(input);
+  run->input = GUEST(JS_ParseJSON, run->context, text, (u32)input.len, host_text(span_text("input")));
+  GUEST(free, text);
+  if (value_is_exception(run->input)) {
+    fail(run, RESULT_INPUT_INVALID);
+    return false;
+  }
+  run->secrets = GUEST(JS_NewObject, run->context);
+  for (size_t i = 0; i < run->job->secret_count; i++) {
+    const struct engine_secret *secret = &run->job->secrets[i];
+    define(run, run->secrets, host_text(secret->name), value_string(run->context, secret->value));
+  }
+  define(run, run->roots->global, host_text(span_text("input")), run->input);
+  define(run, run->roots->global, host_text(span_text("secrets")), run->secrets);
+  return true;
+}
+
+/* Checks what the guest wrote before anybody believes it. A guest that lies about its JSON fails here, not in the reply. */
+static bool take_output(struct run *run, u64 text) {
+  struct engine_outcome *outcome = run->outcome;
+  outcome->output = value_text(run->context, text);
+  enum json_canon canon = json_canonical(outcome->output);
+  if (canon == JSON_UNSORTED) {
+    u64 sorted = call(run, run->roots->sort_keys, &text, 1);
+    if (value_is_exception(sorted)) {
+      fail(run, RESULT_OUTPUT_INVALID);
+      return false;
+    }
+    outcome->output = value_text(run->context, sorted);
+    canon = json_canonical(outcome->output);
+  }
+  outcome->result = RESULT_OUTPUT_INVALID;
+  if (canon != JSON_CANONICAL) {
+    outcome->error = span_text("TypeError: output is not canonical JSON: it holds a lone surrogate, or nests too deeply");
+  } else if (outcome->output.len > run->job->limits.output) {
+    outcome->result = RESULT_OUTPUT_TOO_LARGE;
+  } else {
+    outcome->result = RESULT_OK;
+  }
+  return outcome->result == RESULT_OK;
+}
+
+static void execute(void *arg) {
+  struct run *run = arg;
+  u64 entry, result;
+  if (!run->job->check_only && !give_input(run)) return;
+  if (!load(run, &entry)) return;
+  result = call(run, entry, (u64[]){run->input, run->secrets}, 2);
+  if (value_is_exception(result)) {
+    fail(run, RESULT_EXECUTION_ERROR);
+    return;
+  }
+  if (!settle(run, &result, RESULT_EXECUTION_ERROR)) return;
+  u64 text = call(run, run->roots->to_output, &result, 1);
+  if (value_is_exception(text)) {
+    fail(run, RESULT_OUTPUT_INVALID);
+    return;
+  }
+  (void)take_output(run, text);
+}
+
+/* ---- one execution ---- */
+
+/* Everything in the world that must differ from the last execution's. */
+static void vary(const struct snapshot_roots *roots) {
+  uint64_t seed = 0;
+  while (seed == 0) host_random(&seed, sizeof seed); /* xorshift stays at zero for ever */
+  memcpy(guest_bytes(roots->random_state, 8), &seed, 8);
+}
+
+static enum result exit_result(enum guest_exit why, const struct engine_outcome *outcome) {
+  if (why == GUEST_TIMED_OUT || guest_state.interrupt) return RESULT_TIMEOUT;
+  if (why == GUEST_OUT_OF_STEPS) return RESULT_OUT_OF_STEPS;
+  if (why == GUEST_RETURNED) return outcome->result;
+  return guest_state.growth_refused ? RESULT_OUT_OF_MEMORY : RESULT_ENGINE_TRAP;
+}
+
+static enum result check_job(const struct engine_job *job) {
+  if (job->script.len == 0) return RESULT_SCRIPT_REQUIRED;
+  if (job->script.len > ENGINE_SCRIPT_MAX) return RESULT_SCRIPT_TOO_LARGE;
+  if (job->input.len > ENGINE_INPUT_MAX) return RESULT_INPUT_TOO_LARGE;
+  if (job->secret_count > ENGINE_SECRETS_MAX) return RESULT_TOO_MANY_SECRETS;
+  if (!text_utf8_valid(job->script)) return RESULT_SCRIPT_INVALID;
+  if (job->entry.len == 0 || job->entry.len > ENGINE_ENTRY_MAX || !text_utf8_valid(job->entry)) return RESULT_ENTRY_INVALID;
+  if (memchr(job->entry.data, 0, job->entry.len) != NULL) return RESULT_ENTRY_INVALID;
+  if (job->limits.memory < ENGINE_MEMORY_MIN || job->limits.memory > ENGINE_MEMORY_MAX) return RESULT_LIMIT_INVALID;
+  if (job->limits.steps == 0 || job->limits.steps > ENGINE_STEPS_MAX) return RESULT_LIMIT_INVALID;
+  if (job->limits.log_entry > ENGINE_LOG_ENTRY_MAX) return RESULT_LIMIT_INVALID;
+  if (job->input.len > 0 && json_check(job->input, JSON_DEPTH_MAX) != RESULT_OK) return RESULT_INPUT_INVALID;
+  return RESULT_OK;
+}
+
+void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, struct engine_outcome *outcome) {
+  const struct snapshot_roots *roots = &snapshot_image()->roots;
+  *outcome = (struct engine_outcome){.result = check_job(job)};
+  if (outcome->result != RESULT_OK) return;
+  if (engine.dirty || engine.broken) {
+    outcome->result = RESULT_ENGINE_TRAP;
+    return;
+  }
+  engine.dirty = true;
+  host_begin(job, hooks);
+  vary(roots);
+  guest_state.interrupt = 0;
+  guest_state.growth_refused = false;
+  guest_state.memory_limit = job->limits.memory;
+  guest_meter.left = (int64_t)job->limits.steps;
+  struct run run = {.job = job, .outcome = outcome, .roots = roots, .context = roots->context};
+  enum guest_exit why = guest_enter(execute, &run);
+  outcome->result = exit_result(why, outcome);
+  engine.broken = why == GUEST_TRAPPED || why == GUEST_TIMED_OUT;
+  if (outcome->result == RESULT_TIMEOUT || outcome->result == RESULT_OUT_OF_STEPS || outcome->result == RESULT_ENGINE_TRAP) {
+    outcome->error = outcome->stack = (struct span){NULL, 0};
+  }
+  if (outcome->result != RESULT_OK) outcome->output = (struct span){NULL, 0};
+  outcome->usage = (struct engine_usage){.steps = job->limits.steps - (uint64_t)(guest_meter.left > 0 ? guest_meter.left : 0),
+                                         .memory_peak = guest.w2c_memory.size,
+                                         .log_dropped = host.log_dropped};
+}
+
+bool engine_reset(void) {
+  if (engine.broken) return false;
+  if (engine.dirty) snapshot_restore();
+  engine.dirty = false;
+  return true;
+}
+
+void engine_interrupt(void) {
+  if (guest_state.interrupt == 0) guest_state.interrupt = 1;
+}
+
+void engine_abandon(void) {
+  guest_state.interrupt = 2;
+  if (guest_state.inside && !guest_state.in_host) guest_unwind(GUEST_TIMED_OUT);
+}
+
+/* ---- start ---- */
+
+static void name_engine(void) {
+  const struct snapshot_header *image = snapshot_image();
+  uint8_t hash[DIGEST_SIZE];
+  digest_sha256(span_of(image, image->size), hash);
+  struct buf b = buf_fixed(engine.id, sizeof engine.id - 1);
+  text_put_hex(&b, span_of(hash, sizeof hash));
+}
+
+enum result engine_open(int executable) {
+  enum result r = guest_handle_faults();
+  if (r == RESULT_OK) r = guest_instantiate();
+  if (r != RESULT_OK) return r;
+  host_object(0);
+  r = snapshot_attach(executable, &engine.image_shared);
+  if (r == RESULT_OK) name_engine();
+  return r;
+}
+
+const char *engine_id(void) { return engine.id; }
+
+bool engine_image_shared(void) { return engine.image_shared; }

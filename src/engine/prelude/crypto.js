@@ -1,0 +1,38 @@
+// crypto: the reference service's two functions, and the Web Crypto API's random part.
+const TypedArrayPrototype = ObjectGetPrototypeOf(Uint8Array.prototype);
+const typedArrayTag = getter(TypedArrayPrototype, Symbol.toStringTag);
+const typedArrayBuffer = getter(TypedArrayPrototype, 'buffer');
+const typedArrayByteOffset = getter(TypedArrayPrototype, 'byteOffset');
+const typedArrayByteLength = getter(TypedArrayPrototype, 'byteLength');
+const toStringOf = String, toNumber = Number, trunc = Math.trunc;
+const slice = uncurry(String.prototype.slice), charAt = uncurry(String.prototype.charAt);
+const parseHex = parseInt, TypeErrorOf = TypeError, RangeErrorOf = RangeError, DOMExceptionOf = DOMException;
+const integerArrays = { __proto__: null, Int8Array: 1, Uint8Array: 1, Uint8ClampedArray: 1, Int16Array: 1, Uint16Array: 1,
+  Int32Array: 1, Uint32Array: 1, BigInt64Array: 1, BigUint64Array: 1 };
+
+const crypto = {};
+// Hexadecimal SHA-256 of the UTF-8 bytes of String(value); undefined without an argument.
+method(crypto, 'sha256', function (...args) {
+  return args.length === 0 ? undefined : host.sha256(toWellFormed(toStringOf(args[0])));
+});
+// Hexadecimal; 32 bytes unless told, at most 1,024.
+method(crypto, 'randomBytes', (size = 32) => {
+  const n = trunc(toNumber(size));
+  if (!(n >= 1 && n <= 1024)) throw new RangeErrorOf('crypto.randomBytes: size must be 1 to 1024');
+  return host.randomHex(n);
+});
+method(crypto, 'getRandomValues', (array) => {
+  const kind = typedArrayTag(array);
+  if (kind === undefined || !integerArrays[kind]) throw new TypeErrorOf('crypto.getRandomValues: an integer typed array is required');
+  const length = typedArrayByteLength(array);
+  if (length > 65536) throw new DOMExceptionOf('crypto.getRandomValues: at most 65536 bytes', 'QuotaExceededError');
+  if (!host.randomFill(typedArrayBuffer(array), typedArrayByteOffset(array), length)) throw new TypeErrorOf('crypto.getRandomValues: unsupported buffer');
+  return array;
+});
+// RFC 9562 §5.4: version 4, variant 10.
+method(crypto, 'randomUUID', () => {
+  const hex = host.randomHex(16);
+  const variant = charAt('89ab', parseHex(charAt(hex, 16), 16) & 3);
+  return `${slice(hex, 0, 8)}-${slice(hex, 8, 12)}-4${slice(hex, 13, 16)}-${variant}${slice(hex, 17, 20)}-${slice(hex, 20)}`;
+});
+global('crypto', crypto);

@@ -1,0 +1,54 @@
+/*
+ * The fence around a process: two functions, one file for each mechanism (sandbox_linux.c).
+ *
+ * sandbox_spawn starts a program outside everything it does not need: fresh namespaces, an empty root, an unprivileged user, no
+ * descriptor but one socket. The program calls sandbox_enter as soon as it is ready to hear strangers, and from then on has only
+ * the system calls its role lists. Kernels and containers grant more or less of this; what was refused is reported, never ignored.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/result.h"
+
+/* The fences, each with the name it has in logs, in /info and in receipts. */
+#define SANDBOX_FENCES(X)                                             \
+  X(SYSTEM_CALLS, "seccomp")         /* default: kill the process */  \
+  X(NO_NEW_PRIVILEGES, "no_new_privs")                                \
+  X(NO_CAPABILITIES, "no_capabilities")                               \
+  X(RESOURCES, "rlimits")                                             \
+  X(UNDUMPABLE, "undumpable")        /* no ptrace, no core dump */    \
+  X(USER, "unprivileged_user")                                        \
+  X(NETWORK, "net_namespace")                                         \
+  X(MOUNT, "mount_namespace")                                         \
+  X(PROCESSES, "pid_namespace")                                       \
+  X(IPC, "ipc_namespace")                                             \
+  X(EMPTY_ROOT, "empty_root")                                         \
+  X(LANDLOCK, "landlock")
+
+#define SANDBOX_BIT(id, name) SANDBOX_BIT_##id,
+enum sandbox_bit { SANDBOX_FENCES(SANDBOX_BIT) SANDBOX_COUNT };
+#undef SANDBOX_BIT
+
+/* A set of fences: bit i is enum sandbox_bit i. */
+typedef uint32_t sandbox_set;
+#define SANDBOX_ALL ((sandbox_set)((1u << SANDBOX_COUNT) - 1))
+/* Without these no process of ours runs scripts; the others are depth. */
+#define SANDBOX_REQUIRED \
+  ((sandbox_set)(1u << SANDBOX_BIT_SYSTEM_CALLS | 1u << SANDBOX_BIT_NO_NEW_PRIVILEGES | 1u << SANDBOX_BIT_RESOURCES))
+
+const char *sandbox_name(enum sandbox_bit bit);
+
+/* The descriptors a spawned program finds. */
+enum { SANDBOX_SOCKET = 0, SANDBOX_PROGRAM = 3 };
+
+/* Starts `program` (an open, readable descriptor of a statically linked executable) with `socket` as descriptor 0 and itself as
+ * descriptor 3, nothing else open, an empty environment, and argv = {name, the set of fences already held in decimal}.
+ * `pidfd` (close-on-exec, the caller closes it) refers to the process. RESULT_IO if it could not be started at all. */
+enum result must_use sandbox_spawn(const char *name, int program, int socket, pid_t *pid, int *pidfd);
+
+enum sandbox_role { SANDBOX_WORKER };
+
+/* Gives up everything but the role's system calls, for good. `held` comes in as what sandbox_spawn has done and goes out as all
+ * that holds. RESULT_SANDBOX_REFUSED if one of SANDBOX_REQUIRED could not be had: the caller must end. */
+enum result must_use sandbox_enter(enum sandbox_role role, sandbox_set *held);

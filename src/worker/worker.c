@@ -1,0 +1,217 @@
+/*
+ * The worker: runs scripts.
+ *
+ * Alone holds: one job's script, input and secrets, while it runs. Hears: its keeper, on descriptor 0. Never: opens, connects,
+ * forks, executes, maps executable pages; it is linked without a TLS or database library, so it could not spell a key.
+ * System calls after start: see allow_worker in sandbox/sandbox_linux.c. It allocates nothing after start: all its memory is
+ * static or the guest's.
+ */
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "engine/engine.h"
+#include "sandbox/sandbox.h"
+#include "wire/wire.h"
+
+/* The native stack that the deepest allowed recursion of guest code needs; only pages that are touched cost memory. */
+#define STACK_SIZE (256ul << 20)
+
+/* Time is up: first the script is asked (most loops poll), this much later it is left by force; the keeper kills after that. */
+#define PATIENCE_US 15000
+
+static uint8_t job_memory[WIRE_JOB_MAX], answer_memory[WIRE_ANSWER_MAX];
+static uint64_t current_job;
+
+static uint64_t clock_ns(clockid_t id) {
+  struct timespec now;
+  clock_gettime(id, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- the clock ---- */
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int signal) {
+  (void)signal;
+  if (alarms++ == 0) {
+    engine_interrupt();
+  } else {
+    engine_abandon();
+  }
+}
+
+static void set_alarm(uint64_t ms) {
+  struct itimerval timer = {.it_value = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)},
+                            .it_interval = {0, ms > 0 ? PATIENCE_US : 0}};
+  setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static bool handle_alarms(void) {
+  /* SA_NODEFER: the handler may leave by a jump. */
+  struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART | SA_NODEFER | SA_ONSTACK};
+  return sigaction(SIGALRM, &action, NULL) == 0;
+}
+
+/* ---- one job ---- */
+
+static void send_log(void *context, enum engine_level level, struct span text) {
+  (void)context;
+  static uint8_t memory[ENGINE_LOG_ENTRY_MAX + 128];
+  struct buf b = buf_fixed(memory, sizeof memory);
+  wire_put_log(&b, &(struct wire_log){.id = current_job, .level = (uint8_t)level, .text = text});
+  if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
+}
+
+static void translate(const struct wire_job *m, struct engine_job *job) {
+  *job = (struct engine_job){
+      .script = m->script, .name = m->name, .entry = m->entry, .input = m->input,
+      .secret_count = m->secret_count,
+      .limits = {.memory = m->memory, .steps = m->steps, .output = m->output, .log_entries = m->log_entries, .log_entry = m->log_entry},
+      .check_only = m->flags & WIRE_CHECK_ONLY, .deterministic = m->flags & WIRE_DETERMINISTIC, .time_ns = m->time_ns};
+  memcpy(job->seed, m->seed.data, sizeof job->seed);
+  for (uint32_t i = 0; i < m->secret_count; i++) job->secrets[i] = (struct engine_secret){m->secrets[i].name, m->secrets[i].value};
+}
+
+/* Times of many executions: how many took how long, in buckets of 1/32 of a power of two. */
+struct histogram {
+  uint32_t bucket[64 * 32];
+  uint32_t count;
+  uint64_t max;
+};
+
+static size_t bucket_of(uint64_t ns) {
+  if (ns < 32) return (size_t)ns;
+  unsigned top = 63u - (unsigned)__builtin_clzll(ns);
+  return (top - 4) * 32 + (size_t)(ns >> (top - 5) & 31);
+}
+
+static uint64_t bucket_time(size_t bucket) {
+  if (bucket < 32) return bucket;
+  return (32 + bucket % 32) << (bucket / 32 - 1);
+}
+
+static void note(struct histogram *h, uint64_t ns) {
+  h->bucket[bucket_of(ns)]++;
+  h->count++;
+  if (ns > h->max) h->max = ns;
+}
+
+static uint64_t percentile(const struct histogram *h, uint64_t percent) {
+  uint64_t seen = 0, wanted = (h->count * percent + 99) / 100;
+  for (size_t i = 0; i < sizeof h->bucket / sizeof h->bucket[0]; i++) {
+    seen += h->bucket[i];
+    if (seen >= wanted) return bucket_time(i);
+  }
+  return h->max;
+}
+
+/* The executions before the last: each in a fresh world, none reported. False if one failed; it is then the last. */
+static bool repeat(const struct engine_job *job, uint32_t times, struct engine_outcome *outcome, struct wire_done *done) {
+  static struct histogram h;
+  h = (struct histogram){.count = 0};
+  uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), last = wall;
+  for (uint32_t i = 0; i < times; i++) {
+    engine_run(job, NULL, outcome);
+    if (outcome->result != RESULT_OK) return false;
+    if (!engine_reset()) return false;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    note(&h, now - last);
+    last = now;
+  }
+  done->repeat_count = times;
+  done->repeat_wall_ns = last - wall;
+  done->repeat_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+  done->repeat_p50_ns = percentile(&h, 50);
+  done->repeat_p90_ns = percentile(&h, 90);
+  done->repeat_p99_ns = percentile(&h, 99);
+  done->repeat_max_ns = h.max;
+  return true;
+}
+
+static void report(struct wire_done *done, const struct engine_outcome *outcome) {
+  done->result = (uint32_t)outcome->result;
+  done->output = outcome->output;
+  done->error = outcome->error;
+  done->stack = outcome->stack;
+  done->line = outcome->line;
+  done->column = outcome->column;
+  done->steps = outcome->usage.steps;
+  done->memory_peak = outcome->usage.memory_peak;
+  done->log_dropped = outcome->usage.log_dropped;
+}
+
+/* A guest that could spoil its own engine's strings may hand over bytes that are no text; nobody else shall see them. */
+static void check_texts(struct engine_outcome *outcome) {
+  if (!text_utf8_valid(outcome->error) || outcome->error.len > 65536) outcome->error = span_text("an error that cannot be shown");
+  if (!text_utf8_valid(outcome->stack) || outcome->stack.len > 65536) outcome->stack = span_text("");
+}
+
+/* Runs the job and answers. False if the worker must end. */
+static bool serve(const struct wire_job *m) {
+  struct engine_job job;
+  struct engine_outcome outcome = {.result = RESULT_OK};
+  struct engine_hooks hooks = {.log = send_log};
+  struct wire_done done = {.id = m->id};
+  translate(m, &job);
+  current_job = m->id;
+  alarms = 0;
+  set_alarm(m->timeout_ms);
+  bool go_on = m->repeat == 1 || repeat(&job, m->repeat, &outcome, &done);
+  uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  if (go_on) engine_run(&job, &hooks, &outcome);
+  set_alarm(0);
+  done.wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
+  done.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+  check_texts(&outcome);
+  report(&done, &outcome);
+  done.reusable = outcome.result != RESULT_TIMEOUT && outcome.result != RESULT_ENGINE_TRAP;
+  struct buf answer = buf_fixed(answer_memory, sizeof answer_memory);
+  wire_put_done(&answer, &done);
+  if (msg_send_built(SANDBOX_SOCKET, &answer) != RESULT_OK) return false;
+  wipe(answer.data, answer.len);
+  /* The answer is out; the way back to the snapshot is off the caller's path. */
+  return engine_reset() && done.reusable;
+}
+
+static int loop(void) {
+  struct buf body = buf_fixed(job_memory, sizeof job_memory);
+  for (bool go_on = true; go_on;) {
+    uint8_t type;
+    struct wire_job job;
+    enum wire_state state = WIRE_IDLE;
+    if (msg_receive(SANDBOX_SOCKET, &type, &body) != RESULT_OK) return 0; /* the keeper is gone */
+    if (!wire_in_order(WIRE_KEEPER, type, &state) || !wire_get_job(buf_span(&body), &job)) return 1;
+    go_on = serve(&job);
+    wipe(body.data, body.len);
+  }
+  return 0;
+}
+
+/* ---- start ---- */
+
+static bool announce(sandbox_set fences) {
+  struct buf b = buf_fixed(answer_memory, sizeof answer_memory);
+  wire_put_ready(&b, &(struct wire_ready){
+                         .engine_id = span_text(engine_id()), .fences = fences, .image_shared = engine_image_shared()});
+  return msg_send_built(SANDBOX_SOCKET, &b) == RESULT_OK;
+}
+
+int main(int argc, char **argv) {
+  uint64_t held = 0;
+  if (argc == 2 && text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) != RESULT_OK) return 2;
+  if (argc > 2) return 2;
+  struct rlimit stack = {STACK_SIZE, STACK_SIZE};
+  if (setrlimit(RLIMIT_STACK, &stack) != 0 || !handle_alarms()) return 3;
+  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return 3;
+  enum result r = engine_open(SANDBOX_PROGRAM);
+  close(SANDBOX_PROGRAM);
+  sandbox_set fences = (sandbox_set)held;
+  if (r == RESULT_OK) r = sandbox_enter(SANDBOX_WORKER, &fences);
+  if (r != RESULT_OK || !announce(fences)) return 3;
+  return loop();
+}
