@@ -11,7 +11,7 @@ const LONGEST_MS = 30_000;
 /** NeoCompute's own program measures itself: it counts executions where the peers count seconds. */
 class NeoCompute {
   name = 'NeoCompute';
-  world = 'snapshot restored';
+  world = 'snapshot restored in a sandboxed process';
   #lastUs = new Map(); // case -> µs per execution: tells how many fit
 
   constructor(binary) {

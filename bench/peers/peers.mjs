@@ -122,7 +122,7 @@ async function workerd() {
     await gone;
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let tries = 0; tries < 100 && child.exitCode === null; tries++) {
+  for (let tries = 0; tries < 500 && child.exitCode === null; tries++) {
     await sleep(20);
     if (existsSync(socket)) return { run, close, pid: child.pid };
   }

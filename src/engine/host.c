@@ -1,6 +1,5 @@
 #include "engine/host.h"
 
-#include <errno.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -33,23 +32,25 @@ static void seeded_random(uint8_t *out, size_t len) {
   }
 }
 
-void host_random(void *memory, size_t len) {
-  uint8_t *out = memory;
-  if (host.job == NULL) {
-    memset(out, 0, len);
-    return;
-  }
-  if (host.job->deterministic) {
-    seeded_random(out, len);
-    return;
-  }
+/* The system's randomness, by way of a buffer of ours: a write by the kernel to a guest page that is still read-only would fail
+ * where one by the program faults and is noted (snapshot.c). */
+static void system_random(uint8_t *out, size_t len) {
   while (len > 0) {
-    ssize_t n = getrandom(out, len, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) abort(); /* a job must never run on predictable randomness */
+    uint8_t part[256];
+    size_t n = len < sizeof part ? len : sizeof part;
+    /* Up to 256 bytes are never cut short or interrupted (getrandom(2)). A job must never run on predictable randomness. */
+    if (getrandom(part, n, 0) != (ssize_t)n) abort();
+    memcpy(out, part, n);
+    wipe(part, sizeof part);
     out += n;
-    len -= (size_t)n;
+    len -= n;
   }
+}
+
+void host_random(void *memory, size_t len) {
+  if (host.job == NULL) memset(memory, 0, len);
+  else if (host.job->deterministic) seeded_random(memory, len);
+  else system_random(memory, len);
 }
 
 /* ---- functions a script reaches through the prelude ---- */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/guest.h"
+#include "engine/snapshot.h"
 
 Z_guest_instance_t guest_instance;
 struct guest_meter guest_meter;
@@ -72,6 +73,7 @@ static bool in_stack_guard(uintptr_t address, const ucontext_t *context) {
 
 static void on_fault(int signal, siginfo_t *info, void *context) {
   uintptr_t address = (uintptr_t)info->si_addr;
+  if (signal == SIGSEGV && snapshot_note_write(address)) return;
 #if defined(__x86_64__)
   /* The meter was in its register; no host code was running (in_host), so that it still is. */
   if (guest_state.inside && !guest_state.in_host) {

@@ -45,10 +45,16 @@ const struct snapshot_header *snapshot_image(void);
  * be mapped. */
 enum result must_use snapshot_attach(int executable, bool *shared);
 
+/* Called for a fault at `address`: true if it was the first write to a part of the image in this execution, which is writable from
+ * now on. Async-signal-safe. */
+bool snapshot_note_write(uintptr_t address);
+
 /* Linear memory, stack pointer: back to the image. */
 void snapshot_restore(void);
 
 /* For making one: fills `image` from linear memory. Returns the size written, 0 if it does not fit. */
 size_t snapshot_take(const struct snapshot_roots *roots, const u8 module_digest[32], u8 *image, size_t room);
-/* For making one: notes which pages of linear memory differ from the image. */
-void snapshot_learn_hot(u8 *image);
+/* For making one: between these two, every page that is written is noted, then listed in the image as hot. Comparing pages would
+ * miss those that are written and put back, such as reference counts. */
+bool must_use snapshot_learn(void);
+bool must_use snapshot_learnt(u8 *image);

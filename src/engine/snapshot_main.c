@@ -115,13 +115,13 @@ static enum result learn(void) {
   bool shared;
   enum result r = snapshot_attach(-1, &shared);
   if (r != RESULT_OK) return r;
+  if (guest_handle_faults() != RESULT_OK || !snapshot_learn()) return RESULT_ENGINE_START;
   engine_run(&job, NULL, &outcome);
   if (!span_is(outcome.output, "{\"sum\":5}")) {
     fprintf(stderr, "warm-up: %s: %.*s\n", result_name(outcome.result), (int)outcome.error.len, outcome.error.data);
     return RESULT_ENGINE_START;
   }
-  snapshot_learn_hot(image);
-  return RESULT_OK;
+  return snapshot_learnt(image) ? RESULT_OK : RESULT_ENGINE_START;
 }
 
 int main(int argc, char **argv) {

@@ -30,9 +30,22 @@ function position(stack, record) {
   record.column = +slice(line, second + 1) | 0;
 }
 
+// A stack trace without the prelude's own frames.
+function scriptFrames(stack) {
+  let out = '';
+  for (let from = 0; from < stack.length;) {
+    let end = indexOf(stack, '\n', from);
+    if (end < 0) end = stack.length;
+    const line = slice(stack, from, end);
+    if (line !== '' && indexOf(line, '<prelude>:') < 0) out += (out === '' ? '' : '\n') + line;
+    from = end + 1;
+  }
+  return out;
+}
+
 function describe(thrown) {
   const record = { __proto__: null, error: errorText(thrown), stack: '', line: 0, column: 0 };
-  if (typeof thrown === 'object' && thrown !== null) record.stack = text(attempt(() => thrown.stack));
+  if (typeof thrown === 'object' && thrown !== null) record.stack = scriptFrames(text(attempt(() => thrown.stack)));
   position(record.stack, record);
   return record;
 }

@@ -16,6 +16,7 @@ const hasOwn = uncurry(Object.prototype.hasOwnProperty);
 const isArray = Array.isArray;
 const sortArray = uncurry(Array.prototype.sort);
 const joinArray = uncurry(Array.prototype.join);
+const includesItem = uncurry(Array.prototype.includes);
 
 const SymbolIterator = Symbol.iterator;
 const SymbolToStringTag = Symbol.toStringTag;
@@ -26,7 +27,6 @@ const functionText = uncurry(Function.prototype.toString);
 const symbolText = uncurry(Symbol.prototype.toString);
 const numberText = uncurry(Number.prototype.toString);
 const execRegExp = uncurry(RegExp.prototype.exec);
-const regExpSource = getter(RegExp.prototype, 'source');
 const JSONStringify = JSON.stringify;
 const NumberParseFloat = Number.parseFloat;
 const NumberParseInt = Number.parseInt;
@@ -80,3 +80,17 @@ const dataViewOffset = getter(DataView.prototype, 'byteOffset');
 
 // A list the prelude may grow by index: without a prototype, no setter or getter that a script put there can see it.
 const list = () => ObjectSetPrototypeOf([], null);
+
+// What RegExp.prototype.toString says, from the inside: it asks for `source` and `flags`, which a script can replace.
+const regExpSource = getter(RegExp.prototype, 'source');
+const regExpFlags = list();
+['hasIndices', 'global', 'ignoreCase', 'multiline', 'dotAll', 'unicode', 'unicodeSets', 'sticky'].forEach((name, i) => {
+  if (name in RegExp.prototype) {
+    regExpFlags[regExpFlags.length] = { letter: 'dgimsuvy'[i], isSet: getter(RegExp.prototype, name) };
+  }
+});
+function regExpText(regExp) {
+  let text = `/${regExpSource(regExp)}/`;
+  for (let i = 0; i < regExpFlags.length; i++) text += regExpFlags[i].isSet(regExp) ? regExpFlags[i].letter : '';
+  return text;
+}
