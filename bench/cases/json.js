@@ -2,7 +2,8 @@
 function orders(count) {
   const list = [];
   for (let i = 0; i < count; i++) {
-    list.push({ id: i, user: 'user' + (i % 97), amount: (i * 7919) % 10007, tags: ['a' + (i % 5), 'b' + (i % 3)], open: i % 3 === 0 });
+    const tags = ['a' + (i % 5), 'b' + (i % 3)];
+    list.push({ id: i, user: 'user' + (i % 97), amount: (i * 7919) % 10007, tags, open: i % 3 === 0 });
   }
   return list;
 }

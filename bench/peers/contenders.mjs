@@ -65,7 +65,8 @@ class Peer {
   async #start() {
     this.stderr = '';
     // isolated-vm needs --no-node-snapshot from Node 20 on
-    this.#child = fork(join(HERE, 'peer.mjs'), [this.name], { execArgv: ['--no-node-snapshot'], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const options = { execArgv: ['--no-node-snapshot'], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] };
+    this.#child = fork(join(HERE, 'peer.mjs'), [this.name], options);
     this.#child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
     this.pids.add(this.#child.pid);
     const { pid } = await this.#hear();

@@ -1,5 +1,5 @@
-// Puts the pinned peers into node_modules when they are missing. Nothing but the npm registry is asked: install scripts stay
-// off (isolated-vm's would try a download from elsewhere), and isolated-vm is compiled with the headers of this Node.
+// Puts the pinned peers into node_modules when they are missing. Nothing but the npm registry is asked: install scripts
+// stay off (isolated-vm's would try a download from elsewhere), isolated-vm is compiled with the headers of this Node.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,7 +11,8 @@ function npm(...args) {
 }
 
 function headersPrefix() {
-  return [dirname(dirname(process.execPath)), '/usr', '/usr/local'].find((at) => existsSync(join(at, 'include/node/node.h')));
+  const prefixes = [dirname(dirname(process.execPath)), '/usr', '/usr/local'];
+  return prefixes.find((prefix) => existsSync(join(prefix, 'include/node/node.h')));
 }
 
 export function install() {
@@ -23,5 +24,6 @@ export function install() {
   const prefix = headersPrefix();
   if (!prefix) return console.error('no Node headers found (Debian: libnode-dev): isolated-vm is left out');
   console.error(`compiling isolated-vm with the headers in ${prefix}/include/node (about a minute)`);
-  if (!npm('run', '--silent', 'build-isolated-vm', '--', `--nodedir=${prefix}`)) console.error('isolated-vm did not compile and is left out');
+  const built = npm('run', '--silent', 'build-isolated-vm', '--', `--nodedir=${prefix}`);
+  if (!built) console.error('isolated-vm did not compile and is left out');
 }

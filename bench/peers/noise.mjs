@@ -13,14 +13,14 @@ function busyMs() {
 /** CPU time of a process and of the children it has waited for; 0 once it is gone. */
 export function cpuMs(pid) {
   try {
-    const [user, system, childUser, childSystem] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop().split(' ').slice(11, 15).map(Number);
-    return (user + system + childUser + childSystem) * TICK_MS;
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop().split(' ').map(Number);
+    return (fields[11] + fields[12] + fields[13] + fields[14]) * TICK_MS; // utime, stime, cutime, cstime
   } catch {
     return 0;
   }
 }
 
-/** Starts a stretch; the function it returns gives the share of all cores that others than this process and `pids` used. */
+/** Starts a stretch; the function it returns gives the share of all cores that others used. `pids` are ours. */
 export function othersSince(pids) {
   const others = () => busyMs() - cpuMs('self') - [...pids].reduce((sum, pid) => sum + cpuMs(pid), 0);
   const before = others();
@@ -30,5 +30,6 @@ export function othersSince(pids) {
 
 export function machine() {
   const model = /^model name\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? process.arch;
-  return `${model}, ${cpus().length} cores, Node ${process.version}, load average ${loadavg().map((n) => n.toFixed(2)).join(' ')}`;
+  const load = loadavg().map((n) => n.toFixed(2)).join(' ');
+  return `${model}, ${cpus().length} cores, Node ${process.version}, load average ${load}`;
 }

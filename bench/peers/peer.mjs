@@ -1,5 +1,5 @@
-// Measures one peer, named by its argument, in a process of its own that serves all cases: for every {job, seconds} it hears,
-// it answers {repeat} as `neocompute run --repeat` would, or {error}.
+// Measures one peer, named by its argument, in a process of its own that serves all cases: for every {job, seconds} it
+// hears, it answers {repeat} as `neocompute run --repeat` would, or {error}.
 import { isDeepStrictEqual } from 'node:util';
 import { cpuMs } from './noise.mjs';
 import { peers } from './peers.mjs';
@@ -8,7 +8,7 @@ const FEWEST = 3; // samples, however long they take
 
 const peer = peers.find((one) => one.name === process.argv[2]);
 
-/** `batch` executions a sample: where a call costs a round trip to another process, it shall not be counted as execution. */
+/** A sample is `batch` executions: a round trip to another process shall not count as execution. */
 async function measure(world, { script, input, expected, unit }, seconds) {
   const batch = world.pid && unit === 'per_second' ? 10 : 1;
   const json = JSON.stringify(input);
@@ -24,7 +24,7 @@ async function measure(world, { script, input, expected, unit }, seconds) {
   const cpu = cpuMs(world.pid ?? 'self');
   const start = performance.now();
   while (performance.now() - start < seconds * 1000 || times.length < FEWEST) times.push(await sample());
-  const us = (performance.now() - start) * 1000;
+  const us = times.reduce((sum, time) => sum + time, 0) * batch;
   const count = times.length * batch;
   times.sort((a, b) => a - b);
   const at = (part) => times[Math.ceil(times.length * part) - 1];

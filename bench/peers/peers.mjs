@@ -1,5 +1,5 @@
-// One adapter a peer. open() gives {run, close, pid?}: run(script, json, times) executes the script `times` times, each time in
-// a world of its own, and gives the last answer. Every peer gets JSON text and gives JSON text, as a service would.
+// One adapter a peer. open() gives {run, close, pid?}: run(script, json, times) executes the script `times` times, each
+// time in a world of its own, and gives the last answer. Every peer gets and gives JSON text, as a service would.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,9 +48,12 @@ async function quickjsEmscripten() {
     runtime.setInterruptHandler(shouldInterruptAfterDeadline(Date.now() + TIMEOUT_MS));
     const context = runtime.newContext();
     try {
-      return context.unwrapResult(context.evalCode(script)).consume((call) =>
-        context.newString(json).consume((input) =>
-          context.unwrapResult(context.callFunction(call, context.undefined, input)).consume((out) => context.getString(out))));
+      const call = context.unwrapResult(context.evalCode(script));
+      const input = context.newString(json);
+      const answer = context.unwrapResult(context.callFunction(call, context.undefined, input));
+      const text = context.getString(answer);
+      for (const handle of [answer, input, call]) handle.dispose();
+      return text;
     } finally {
       context.dispose();
       runtime.dispose();
@@ -112,10 +115,12 @@ async function workerd() {
   const socket = join(folder, 'socket');
   writeFileSync(join(folder, 'config.capnp'), WORKERD_CONFIG.replace('SOCKET', socket));
   writeFileSync(join(folder, 'loop.js'), WORKERD_LOOP);
-  const child = spawn(workerdBinary(), ['serve', '--experimental', join(folder, 'config.capnp')], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const args = ['serve', '--experimental', join(folder, 'config.capnp')];
+  const child = spawn(workerdBinary(), args, { stdio: ['ignore', 'ignore', 'inherit'] });
   const gone = once(child, 'exit');
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const run = (script, json, times) => post(agent, socket, JSON.stringify({ script: script + WORKERD_CALL, json, times }));
+  const run = (script, json, times) =>
+    post(agent, socket, JSON.stringify({ script: script + WORKERD_CALL, json, times }));
   const close = async () => {
     agent.destroy();
     child.kill('SIGKILL');

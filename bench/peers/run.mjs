@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
   },
 });
 
-/** Every round goes through all cases and contenders. `results` becomes a Map "case/contender" -> {samples} or {error}. */
+/** Every round goes through all cases and contenders. `results` becomes a Map "case/contender" -> {samples, errors}. */
 async function measureAll(jobs, list, results, pids) {
   const end = performance.now() + Number(options.budget) * 1000;
   const noise = [];
@@ -34,7 +34,7 @@ async function measureAll(jobs, list, results, pids) {
         }
         const one = list[(i + round) % list.length]; // nobody always comes first
         const result = results.get(`${job.name}/${one.name}`);
-        if (result.error) continue;
+        if (result.errors.length > 1) continue;
         const others = othersSince(pids);
         try {
           const repeat = await one.measure(job, Number(options.seconds) / (round ? 1 : 2));
@@ -42,7 +42,7 @@ async function measureAll(jobs, list, results, pids) {
           result.samples.push(repeat);
           noise.push(others());
         } catch (error) {
-          result.error = error.message;
+          result.errors.push(error.message);
         }
       }
     }
@@ -59,14 +59,18 @@ try {
   if (jobs.length === 0) throw new Error(`no case is named ${options.case}`);
   install();
   list = contenders(pids);
-  const results = new Map(jobs.flatMap((job) => list.map((one) => [`${job.name}/${one.name}`, { samples: [] }])));
+  const keys = jobs.flatMap((job) => list.map((one) => `${job.name}/${one.name}`));
+  const results = new Map(keys.map((key) => [key, { samples: [], errors: [] }]));
   const others = othersSince(pids);
   const start = performance.now();
   console.log(`before: ${machine()}`);
   const noise = await measureAll(jobs, list, results, pids);
   console.log(`after:  ${machine()}`);
-  console.log(`noise:  others used ${percent(others())} of the CPU; over ${percent(NOISY)} in ${noise.filter((n) => n > NOISY).length} of ${noise.length} runs, worst ${percent(Math.max(0, ...noise))}`);
-  console.log(`${options.rounds} interleaved rounds, ${options.seconds} s a run, ${((performance.now() - start) / 1000).toFixed(0)} s in all\n`);
+  const disturbed = `over ${percent(NOISY)} in ${noise.filter((n) => n > NOISY).length} of ${noise.length} runs`;
+  const worst = percent(Math.max(0, ...noise));
+  console.log(`noise:  others used ${percent(others())} of the CPU; ${disturbed}, worst ${worst}`);
+  const took = ((performance.now() - start) / 1000).toFixed(0);
+  console.log(`${options.rounds} interleaved rounds, ${options.seconds} s a run, ${took} s in all\n`);
   for (const job of jobs) printCase(job, list, results);
 } finally {
   for (const one of list) one.close();

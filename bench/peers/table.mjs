@@ -1,4 +1,5 @@
-// Prints one case: median over the rounds, range, CPU time per run and how many times faster NeoCompute is.
+// Prints one case: median and range over the rounds (of runs per second, or of a round's median time), the CPU time of a
+// run and how many times faster NeoCompute is (below 1: slower).
 
 function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
@@ -8,7 +9,8 @@ function median(numbers) {
 const show = (n) => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n >= 0.1 ? n.toFixed(2) : n.toFixed(3));
 
 function printLine(name, middle, range, cpu, ratio, world) {
-  console.log(`  ${name.padEnd(20)}${middle.padStart(8)}  ${range.padEnd(18)}${cpu.padStart(8)}${ratio.padStart(9)}   ${world}`);
+  const numbers = `${middle.padStart(8)}  ${range.padEnd(18)}${cpu.padStart(8)}${ratio.padStart(9)}`;
+  console.log(`  ${name.padEnd(20)}${numbers}   ${world}`);
 }
 
 export function printCase(job, list, results) {
@@ -18,9 +20,9 @@ export function printCase(job, list, results) {
   console.log(`${job.name}: ${job.title}`);
   printLine('', perSecond ? 'runs/s' : 'ms/run', '(range)', 'CPU ms', 'ratio', 'world of each run');
   for (const one of list) {
-    const { samples, error } = results.get(`${job.name}/${one.name}`);
-    if (error || samples.length === 0) {
-      console.log(`  ${one.name.padEnd(20)}left out: ${error ?? 'no time left'}`);
+    const { samples, errors } = results.get(`${job.name}/${one.name}`);
+    if (samples.length === 0) {
+      console.log(`  ${one.name.padEnd(20)}left out: ${errors[0] ?? 'no time left'}`);
       continue;
     }
     const values = samples.map(valueOf);
@@ -28,6 +30,7 @@ export function printCase(job, list, results) {
     const range = `(${show(Math.min(...values))}-${show(Math.max(...values))})`;
     const cpu = median(samples.map((sample) => sample.cpu_us_mean / 1000));
     printLine(one.name, show(median(values)), range, show(cpu), own.length ? `${show(ratio)}x` : '-', one.world);
+    if (errors.length) console.log(`  ${''.padEnd(20)}failed in ${errors.length} further rounds: ${errors[0]}`);
   }
   console.log();
 }

@@ -5,20 +5,25 @@
 #include <unistd.h>
 
 /*
- * Keeping track of what an execution writes. Pages that every execution dirties ("hot", learnt when the image was made) are
- * writable and copied back every time. All others are read-only; the first write to one faults, and its whole chunk is made
- * writable and noted. Going back to the snapshot then costs nothing for what was not touched: no system call, no page fault.
- * Without this, dropping everything but the hot pages, two thirds of a short execution went into the kernel's page tables.
+ * Keeping track of what an execution writes. Pages of the image start read-only; the first write to one faults, and its cluster
+ * becomes writable and is copied back after this and the following executions, which mostly write the same pages again. So the
+ * way back costs nothing for what nobody touches, and no system call or page fault in the steady state. (Dropping all pages but
+ * a fixed set cost two thirds of a short execution in the kernel's page tables.) Pages that the simplest script writes are known
+ * from when the image was made ("hot") and writable from the start.
  */
-#define CHUNK (16 * HOST_PAGE)
-#define CHUNKS_MAX 256u
+#define CLUSTER (4 * HOST_PAGE)
+#define PAGES_MAX 256u /* of 64 KiB */
+#define CLUSTERS_MAX (PAGES_MAX * GUEST_PAGE / CLUSTER)
+/* Every so many executions, or when copying grows expensive, all clusters start over as read-only. */
+#define WARM_RUNS 256u
+#define WARM_MAX 64u
 
 static struct {
   bool tracking; /* segments are private mappings of the program file, writes are tracked; else everything is copied */
-  bool dirty[CHUNKS_MAX];
-  u32 dirty_list[CHUNKS_MAX], dirty_count;
+  bool warm[CLUSTERS_MAX];
+  u32 warm_list[CLUSTERS_MAX], warm_count, runs;
   bool learning; /* every page that is written is noted, for the image in the making */
-  bool written[CHUNKS_MAX * 16];
+  bool written[PAGES_MAX * (GUEST_PAGE / HOST_PAGE)];
 } state;
 
 /* ---- using one ---- */
@@ -67,7 +72,7 @@ static bool map_segments(const struct snapshot_header *image, int executable) {
 static bool image_fits(const struct snapshot_header *image) {
   if (image->magic != SNAPSHOT_MAGIC || (uintptr_t)image % HOST_PAGE != 0) return false;
   if (image->segment_count > SNAPSHOT_SEGMENTS || image->hot_count > SNAPSHOT_HOT) return false;
-  return image->pages >= GUEST_INITIAL_PAGES && image->pages <= CHUNKS_MAX;
+  return image->pages >= GUEST_INITIAL_PAGES && image->pages <= PAGES_MAX;
 }
 
 static void copy_range(const struct snapshot_header *image, struct snapshot_range range) {
@@ -123,11 +128,19 @@ bool snapshot_note_write(uintptr_t address) {
     state.written[page] = true;
     return mprotect(guest.w2c_memory.data + page * HOST_PAGE, HOST_PAGE, PROT_READ | PROT_WRITE) == 0;
   }
-  u32 chunk = (u32)((address - base) / CHUNK);
-  if (state.dirty[chunk]) return false;
-  state.dirty[chunk] = true;
-  state.dirty_list[state.dirty_count++] = chunk;
-  return mprotect(guest.w2c_memory.data + chunk * CHUNK, CHUNK, PROT_READ | PROT_WRITE) == 0;
+  u32 cluster = (u32)((address - base) / CLUSTER);
+  if (state.warm[cluster]) return false;
+  state.warm[cluster] = true;
+  state.warm_list[state.warm_count++] = cluster;
+  return mprotect(guest.w2c_memory.data + cluster * CLUSTER, CLUSTER, PROT_READ | PROT_WRITE) == 0;
+}
+
+/* Drops the cluster's pages (they come back from the file, or as zeros, when next read) and watches it again. */
+static void cool(const struct snapshot_header *image, u32 cluster) {
+  struct snapshot_range range = {cluster * CLUSTER, CLUSTER};
+  if (madvise(guest.w2c_memory.data + range.start, range.len, MADV_DONTNEED) != 0) abort();
+  if (!protect(image, range, PROT_READ)) abort();
+  state.warm[cluster] = false;
 }
 
 void snapshot_restore(void) {
@@ -138,14 +151,11 @@ void snapshot_restore(void) {
     copy_range(image, (struct snapshot_range){0, image->pages * GUEST_PAGE});
     return;
   }
-  /* Dropped pages come back from the file, or as zeros, when they are next read. */
-  for (u32 i = 0; i < state.dirty_count; i++) {
-    struct snapshot_range chunk = {state.dirty_list[i] * CHUNK, CHUNK};
-    if (madvise(guest.w2c_memory.data + chunk.start, CHUNK, MADV_DONTNEED) != 0) abort();
-    if (!protect(image, chunk, PROT_READ)) abort();
-    state.dirty[state.dirty_list[i]] = false;
+  if (++state.runs >= WARM_RUNS || state.warm_count > WARM_MAX) {
+    for (u32 i = 0; i < state.warm_count; i++) cool(image, state.warm_list[i]);
+    state.warm_count = state.runs = 0;
   }
-  state.dirty_count = 0;
+  for (u32 i = 0; i < state.warm_count; i++) copy_range(image, (struct snapshot_range){state.warm_list[i] * CLUSTER, CLUSTER});
   for (u32 i = 0; i < image->hot_count; i++) copy_range(image, image->hot[i]);
 }
 

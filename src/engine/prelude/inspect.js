@@ -172,8 +172,9 @@ let format; // (list of arguments) -> string
   const moreItems = (count) => `... ${plural(count, 'more item')}`;
   const unknownItems = (state, value, depth, output) => append(output, '<items unknown>');
 
-  // True, and says so in the output, once everything allowed has been written.
+  // Asked before each entry. True, and says so in the output, once everything allowed has been written.
   function full(state, output) {
+    state.left -= state.indent + 1;
     if (state.left <= 0) append(output, '... more');
     return state.left <= 0;
   }
@@ -261,7 +262,8 @@ let format; // (list of arguments) -> string
   // An instance of class ValidationError whose name is still "Error" is headed by the class, as in Node.
   function relabelled(head, name, about) {
     const label = title(about, 'Error'), after = sliceString(head, name.length, name.length + 1);
-    if (label === name || sliceString(name, -5) !== 'Error' || indexInString(head, name) !== 0 || !contains(':\n', after)) return head;
+    const regular = sliceString(name, -5) === 'Error' && indexInString(head, name) === 0 && contains(':\n', after);
+    if (label === name || !regular) return head;
     return (contains(label, name) ? label : `${label} [${name}]`) + sliceString(head, name.length);
   }
 
@@ -307,7 +309,8 @@ let format; // (list of arguments) -> string
   const boxed = (name, unbox) => (state, value, about) => {
     const primitive = unbox(value);
     const text = `[${name}${about.name === name ? '' : ` (${about.name})`}: ${showPrimitive(primitive, state.indent)}]`;
-    return shapeOf(text + tagAfter(about), '{', null, typeof primitive === 'string' ? namedKeys(state, value, primitive.length) : null);
+    const keys = typeof primitive === 'string' ? namedKeys(state, value, primitive.length) : null;
+    return shapeOf(text + tagAfter(about), '{', null, keys);
   };
 
   // The shape of an object with internal state, which only a call that throws without it can tell.
@@ -351,7 +354,7 @@ let format; // (list of arguments) -> string
     const slot = ObjectGetOwnPropertyDescriptor(fn, 'prototype');
     if (slot === undefined || !hasOwn(slot, 'writable') || slot.writable) return false;
     const source = functionText(fn);
-    state.left -= source.length >>> 8; // making it took time
+    charge(state, source.length);
     return sliceString(source, 0, 5) === 'class';
   }
 
@@ -409,10 +412,14 @@ let format; // (list of arguments) -> string
     return index !== 0xffffffff && `${index}` === key;
   }
 
-  // Listing takes time even if little comes of it: an object in a thousand places must not be listed in full for each.
+  // What takes time is paid for even if little comes of it: a huge object in a thousand places must not be listed in each.
+  function charge(state, work) {
+    state.left -= MathMin(work >>> 4, OUTPUT / 8);
+  }
+
   function listKeys(state, value, lister) {
     const keys = lister(value);
-    state.left -= keys.length >>> 8;
+    charge(state, keys.length);
     return keys;
   }
 
@@ -421,7 +428,7 @@ let format; // (list of arguments) -> string
   // The enumerable ones, strings first; for %o all. No more than can be shown.
   function visibleKeys(state, value, names = listNames(state, value), start = 0) {
     const keys = list();
-    for (let i = start; i < names.length && i - start < OUTPUT; i++) append(keys, names[i]);
+    for (let i = start; i < names.length && i - start < OUTPUT / 4; i++) append(keys, names[i]);
     if (state.hidden) return keys;
     const symbols = listKeys(state, value, ObjectGetOwnPropertySymbols);
     for (let i = 0; i < symbols.length; i++) {
@@ -582,7 +589,7 @@ let format; // (list of arguments) -> string
 
   const clipped = (text) => (text.length > OUTPUT ? `${sliceString(text, 0, OUTPUT)}... more` : text);
   const show = (value, depth, hidden) =>
-    (isPrimitive(value) ? showPrimitive(value, 0) : clipped(showValue(newState(depth, hidden), value, 0)));
+    clipped(isPrimitive(value) ? showPrimitive(value, 0) : showValue(newState(depth, hidden), value, 0));
 
   inspect = (value) => show(value, DEPTH, false);
 
