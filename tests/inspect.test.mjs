@@ -342,6 +342,7 @@ const value = (line) => (0, eval)(evaluable(line));
 const table = (lines, show) => Object.fromEntries(lines.map((line) => [line, show(line)]));
 const node = (line) => util.inspect(value(line));
 const nodeFormat = (line) => util.format(...value(line));
+const expected = table(corpus, node), expectedFormats = table(formats, nodeFormat);
 
 test('inspect agrees with util.inspect', () => {
   const made = table(corpus, value); // once: errors know where they were made
@@ -415,6 +416,11 @@ test('an error that was tampered with', () => {
   for (const [line, expected] of cases) assert.equal(here.inspect(value(line)), expected, line);
 });
 
+test('a module', async () => {
+  const namespace = await import('data:text/javascript,export const a = 1, b = { c: 2 }; export default () => {};');
+  assert.equal(here.inspect(namespace), util.inspect(namespace));
+});
+
 test('no trap of a proxy ever fires, wherever it is', () => {
   let fired = '';
   const handler = new Proxy({}, { get: (_, trap) => { fired = trap; return undefined; } });
@@ -462,7 +468,7 @@ test('the output is bounded', () => {
     many(100, () => ({ [Symbol.toStringTag]: long })), Object.fromEntries(many(50000, (i) => [`k${i}`, {}])), new String(long),
     Object.fromEntries(many(20000, (i) => [`k${i}`, new Error('x')])), many(100, () => Object.assign([], { wide })),
   ];
-  for (const made of cases) { const t0=Date.now(); assert.ok(here.inspect(made).length <= max); console.log(cases.indexOf(made), Date.now()-t0);}
+  for (const made of cases) assert.ok(here.inspect(made).length <= max);
   assert.ok(here.format([long, wide, long]).length <= max);
   assert.ok(here.format(['%s %s', long, long]).length <= max);
   assert.ok(here.format(['%s'.repeat(1e5), ...many(1e5, () => wide)]).length <= max);
@@ -512,12 +518,13 @@ const tamper = `(() => {
 
 // Built-in objects themselves do look different once they were tampered with.
 const hostileCorpus = corpus.filter((line) => !/^[A-Z]\w+(\.\w+)?$|extends Map {}$|\[Symbol\.iterator\]\(\)$|arguments/.test(line));
+const harmlessFormats = formats.filter((line) => !line.includes('%j')); // JSON.stringify may run script code
 
 test('a realm that was tampered with', () => {
   const context = vm.createContext({});
   const there = vm.runInContext(setup, context);
   const made = hostileCorpus.map((line) => vm.runInContext(evaluable(line), context));
-  const args = formats.filter((line) => !line.includes('toJSON')).map((line) => vm.runInContext(evaluable(line), context));
+  const args = harmlessFormats.map((line) => vm.runInContext(evaluable(line), context));
   const all = () => [...made.map((each) => there.inspect(each)), ...args.map((each) => there.format(each))];
   const before = all();
   const ran = vm.runInContext(tamper, context);
@@ -527,20 +534,39 @@ test('a realm that was tampered with', () => {
 });
 
 const wasm = new URL('node_modules/quickjs-wasi/', root);
-test('QuickJS-NG', { skip: !existsSync(wasm) && 'run npm ci first' }, async (t) => {
+test('QuickJS-NG', { skip: !existsSync(wasm) && 'run npm ci first' }, async () => {
   const { QuickJS } = await import(new URL('dist/index.js', wasm));
   const quickjs = await QuickJS.create({ wasm: readFileSync(new URL('quickjs.wasm', wasm)) });
   const run = (code) => quickjs.evalCode(code).consume((handle) => quickjs.dump(handle));
   const evaluated = (lines) => `[${lines.map((line) => `() => (0, eval)(${JSON.stringify(evaluable(line))})`)}]`;
-  // Frames are at other places, and a message-less error has none after it in QuickJS.
+  // The frames are other ones.
   const withoutFrames = (text) => text.replace(/\n +at .*?(?=( \{)?,?$)/gm, '');
-  run(`globalThis.prelude = ${setup}; globalThis.made = ${evaluated(corpus)}.map((make) => make());
-    globalThis.args = ${evaluated(formats)}.map((make) => make()); 0`);
-  const shown = () => run('let shown = []; for (let i = 0; i < made.length; i++) shown[i] = prelude.inspect(made[i]); shown');
+  const made = (name, lines) => run(`globalThis.${name} = ${evaluated(lines)}.map((make) => make()); 0`);
+  const shown = () => run('{ const shown = []; for (let i = 0; i < made.length; i++) shown[i] = prelude.inspect(made[i]); shown }');
+  const formatted = () => run('{ const shown = []; for (let i = 0; i < args.length; i++) shown[i] = prelude.format(args[i]); shown }');
+  run(`globalThis.prelude = ${setup}; 0`);
+  made('made', corpus);
+  made('args', formats);
+  const tabled = (lines, texts) => table(lines, (line) => withoutFrames(texts[lines.indexOf(line)]));
+  assert.deepEqual(tabled(corpus, shown()), table(corpus, (line) => withoutFrames(expected[line])));
+  assert.deepEqual(tabled(formats, formatted()), expectedFormats);
 
-  await t.test('agrees with Node', () => {
-    const texts = shown();
-    const expected = table(corpus, (line) => withoutFrames(node(line)));
-    assert.deepEqual(table(corpus, (line) => withoutFrames(texts[corpus.indexOf(line)])), expected);
-  });
+  assert.match(run("prelude.inspect(new Error('boom'))"), /^Error: boom\n {4}at <eval> \(.*\d:\d+\)$/);
+  assert.match(run("prelude.inspect([new Error('boom')])"), /^\[\n {2}Error: boom\n {6}at <eval> \(.*\d:\d+\)\n\]$/);
+  assert.match(run('prelude.inspect(globalThis)'), /^<ref \*1> Object \[global\] \{\n/);
+
+  made('made', hostileCorpus);
+  made('args', harmlessFormats);
+  assert.equal(run(`(() => {
+    const { prelude, made, args } = globalThis, madeCount = made.length, argsCount = args.length;
+    const all = (texts = { __proto__: null }) => {
+      for (let i = 0; i < madeCount; i++) texts[i] = prelude.inspect(made[i]);
+      for (let i = 0; i < argsCount; i++) texts[madeCount + i] = prelude.format(args[i]);
+      return texts;
+    };
+    const before = all(), ran = ${tamper}, after = all();
+    let wrong = ran();
+    for (let i = 0; i < madeCount + argsCount; i++) if (before[i] !== after[i]) wrong += before[i] + ' -> ' + after[i] + '; ';
+    return wrong;
+  })()`), '');
 });

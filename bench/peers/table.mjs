@@ -1,4 +1,4 @@
-// Prints one case: median and range over the rounds (of runs per second, or of a round's median time), the CPU time of a
+// Prints one case: median and range over the rounds (runs per second, or a round's median time), the CPU time of a
 // run and how many times faster NeoCompute is (below 1: slower).
 
 function median(numbers) {

@@ -7,4 +7,5 @@
 #include <string.h>
 
 #undef alloca /* a macro in <alloca.h>: its expansion would escape the poison */
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok strtok_r system popen atoi atol atof alloca
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok strtok_r system popen atoi atol atof \
+    alloca

@@ -5,15 +5,25 @@
 /* A fixed buffer has no room to grow: cap == max, and this mark keeps buf_free off memory it does not own. */
 #define FIXED SIZE_MAX
 
-struct span span_of(const void *data, size_t len) { return (struct span){data, len}; }
+struct span span_of(const void *data, size_t len) {
+  return (struct span){data, len};
+}
 
-struct span span_text(const char *text) { return span_of(text, strlen(text)); }
+struct span span_text(const char *text) {
+  return span_of(text, strlen(text));
+}
 
-bool span_equal(struct span a, struct span b) { return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0); }
+bool span_equal(struct span a, struct span b) {
+  return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
 
-bool span_is(struct span a, const char *text) { return span_equal(a, span_text(text)); }
+bool span_is(struct span a, const char *text) {
+  return span_equal(a, span_text(text));
+}
 
-struct cursor cursor_of(struct span bytes) { return (struct cursor){bytes, false}; }
+struct cursor cursor_of(struct span bytes) {
+  return (struct cursor){bytes, false};
+}
 
 struct span cursor_bytes(struct cursor *c, size_t len) {
   if (c->bad || len > c->rest.len) {
@@ -33,19 +43,33 @@ static uint64_t cursor_int(struct cursor *c, size_t size) {
   return v;
 }
 
-uint8_t cursor_u8(struct cursor *c) { return (uint8_t)cursor_int(c, 1); }
+uint8_t cursor_u8(struct cursor *c) {
+  return (uint8_t)cursor_int(c, 1);
+}
 
-uint32_t cursor_u32(struct cursor *c) { return (uint32_t)cursor_int(c, 4); }
+uint32_t cursor_u32(struct cursor *c) {
+  return (uint32_t)cursor_int(c, 4);
+}
 
-uint64_t cursor_u64(struct cursor *c) { return cursor_int(c, 8); }
+uint64_t cursor_u64(struct cursor *c) {
+  return cursor_int(c, 8);
+}
 
-struct span cursor_block(struct cursor *c) { return cursor_bytes(c, cursor_u32(c)); }
+struct span cursor_block(struct cursor *c) {
+  return cursor_bytes(c, cursor_u32(c));
+}
 
-bool cursor_end(const struct cursor *c) { return !c->bad && c->rest.len == 0; }
+bool cursor_end(const struct cursor *c) {
+  return !c->bad && c->rest.len == 0;
+}
 
-struct buf buf_new(size_t max) { return (struct buf){.max = max}; }
+struct buf buf_new(size_t max) {
+  return (struct buf){.max = max};
+}
 
-struct buf buf_fixed(void *memory, size_t size) { return (struct buf){.data = memory, .cap = size, .max = FIXED}; }
+struct buf buf_fixed(void *memory, size_t size) {
+  return (struct buf){.data = memory, .cap = size, .max = FIXED};
+}
 
 /* Room for `more` bytes, or `bad`. */
 static bool buf_reserve(struct buf *b, size_t more) {
@@ -75,9 +99,13 @@ void buf_put(struct buf *b, const void *data, size_t len) {
   b->len += len;
 }
 
-void buf_put_span(struct buf *b, struct span bytes) { buf_put(b, bytes.data, bytes.len); }
+void buf_put_span(struct buf *b, struct span bytes) {
+  buf_put(b, bytes.data, bytes.len);
+}
 
-void buf_put_text(struct buf *b, const char *text) { buf_put(b, text, strlen(text)); }
+void buf_put_text(struct buf *b, const char *text) {
+  buf_put(b, text, strlen(text));
+}
 
 static void buf_put_int(struct buf *b, uint64_t v, size_t size) {
   uint8_t bytes[8];
@@ -85,11 +113,17 @@ static void buf_put_int(struct buf *b, uint64_t v, size_t size) {
   buf_put(b, bytes, size);
 }
 
-void buf_put_u8(struct buf *b, uint8_t v) { buf_put_int(b, v, 1); }
+void buf_put_u8(struct buf *b, uint8_t v) {
+  buf_put_int(b, v, 1);
+}
 
-void buf_put_u32(struct buf *b, uint32_t v) { buf_put_int(b, v, 4); }
+void buf_put_u32(struct buf *b, uint32_t v) {
+  buf_put_int(b, v, 4);
+}
 
-void buf_put_u64(struct buf *b, uint64_t v) { buf_put_int(b, v, 8); }
+void buf_put_u64(struct buf *b, uint64_t v) {
+  buf_put_int(b, v, 8);
+}
 
 void buf_put_block(struct buf *b, struct span bytes) {
   if (bytes.len > UINT32_MAX || !buf_reserve(b, 4 + bytes.len)) {
@@ -116,7 +150,9 @@ void buf_printf(struct buf *b, const char *format, ...) {
   va_end(args);
 }
 
-struct span buf_span(const struct buf *b) { return span_of(b->data, b->len); }
+struct span buf_span(const struct buf *b) {
+  return span_of(b->data, b->len);
+}
 
 void buf_clear(struct buf *b) {
   b->len = 0;

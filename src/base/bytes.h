@@ -21,8 +21,8 @@ struct span span_text(const char *text);
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span a, const char *text);
 
-/* Reads a span from front to back. A read past the end sets `bad`, returns zeros from then on and never moves again, so a
- * parser may read a whole record and check once. */
+/* Reads a span from front to back. A read past the end sets `bad`, returns zeros from then on and never moves again, so
+ * a parser may read a whole record and check once. */
 struct cursor {
   struct span rest;
   bool bad;
@@ -38,8 +38,8 @@ struct span cursor_block(struct cursor *c);
 /* True if every read fitted and nothing is left. */
 bool cursor_end(const struct cursor *c);
 
-/* Owned, growing bytes. An append that would pass `max`, or that finds no memory, changes nothing and sets `bad`; so does every
- * append after it: a record with a hole in it never looks whole. */
+/* Owned, growing bytes. An append that would pass `max`, or that finds no memory, changes nothing and sets `bad`; so
+ * does every append after it: a record with a hole in it never looks whole. */
 struct buf {
   uint8_t *data;
   size_t len, cap, max;

@@ -15,8 +15,14 @@ static const struct entry *entry_of(enum result r) {
   return (unsigned)r < (unsigned)RESULT_COUNT ? &results[r] : &unknown;
 }
 
-const char *result_name(enum result r) { return entry_of(r)->name; }
+const char *result_name(enum result r) {
+  return entry_of(r)->name;
+}
 
-const char *result_sentence(enum result r) { return entry_of(r)->sentence; }
+const char *result_sentence(enum result r) {
+  return entry_of(r)->sentence;
+}
 
-int result_status(enum result r) { return entry_of(r)->status; }
+int result_status(enum result r) {
+  return entry_of(r)->status;
+}

@@ -7,32 +7,32 @@
 #include "base/bytes.h"
 
 /* name, HTTP status, sentence. A status of 200 means a job that failed: the request itself was served. */
-#define RESULT_LIST(X)                                                                                   \
-  X(OK, ok, 200, "ok")                                                                                   \
-  X(SCRIPT_REQUIRED, script_required, 400, "script required")                                            \
-  X(SCRIPT_INVALID, script_invalid, 400, "script is not valid UTF-8")                                    \
-  X(SCRIPT_TOO_LARGE, script_too_large, 413, "script exceeds maximum size of 102400 bytes")              \
-  X(INPUT_INVALID, input_invalid, 400, "input is not one valid JSON value")                              \
-  X(INPUT_TOO_LARGE, input_too_large, 413, "input exceeds maximum size of 1048576 bytes")                \
-  X(ENTRY_INVALID, entry_invalid, 400, "entry point is not a valid name")                                \
-  X(LIMIT_INVALID, limit_invalid, 400, "a limit is out of its range")                                    \
-  X(TOO_MANY_SECRETS, too_many_secret_refs, 400, "too many secret references (max 10)")                  \
-  X(SYNTAX_ERROR, syntax_error, 200, "script error")                                                     \
-  X(SCRIPT_ERROR, script_error, 200, "script error")                                                     \
-  X(ENTRY_NOT_FOUND, entry_not_found, 200, "entry point is not a function")                              \
-  X(EXECUTION_ERROR, execution_error, 200, "execution error")                                            \
+#define RESULT_LIST(X)                                                                                        \
+  X(OK, ok, 200, "ok")                                                                                        \
+  X(SCRIPT_REQUIRED, script_required, 400, "script required")                                                 \
+  X(SCRIPT_INVALID, script_invalid, 400, "script is not valid UTF-8")                                         \
+  X(SCRIPT_TOO_LARGE, script_too_large, 413, "script exceeds maximum size of 102400 bytes")                   \
+  X(INPUT_INVALID, input_invalid, 400, "input is not one valid JSON value")                                   \
+  X(INPUT_TOO_LARGE, input_too_large, 413, "input exceeds maximum size of 1048576 bytes")                     \
+  X(ENTRY_INVALID, entry_invalid, 400, "entry point is not a valid name")                                     \
+  X(LIMIT_INVALID, limit_invalid, 400, "a limit is out of its range")                                         \
+  X(TOO_MANY_SECRETS, too_many_secret_refs, 400, "too many secret references (max 10)")                       \
+  X(SYNTAX_ERROR, syntax_error, 200, "script error")                                                          \
+  X(SCRIPT_ERROR, script_error, 200, "script error")                                                          \
+  X(ENTRY_NOT_FOUND, entry_not_found, 200, "entry point is not a function")                                   \
+  X(EXECUTION_ERROR, execution_error, 200, "execution error")                                                 \
   X(UNSETTLED, unsettled, 200, "the returned promise can never settle: nothing is left that could settle it") \
-  X(OUTPUT_INVALID, output_invalid, 200, "output cannot be written as JSON")                             \
-  X(OUTPUT_TOO_LARGE, output_too_large, 200, "output exceeds maximum size of 1048576 bytes")             \
-  X(TIMEOUT, timeout, 200, "execution timeout")                                                          \
-  X(OUT_OF_MEMORY, out_of_memory, 200, "memory limit exceeded")                                          \
-  X(OUT_OF_STEPS, out_of_steps, 200, "step limit exceeded")                                              \
-  X(ENGINE_TRAP, engine_trap, 200, "the engine stopped at a broken invariant; the worker was replaced")  \
-  X(WORKER_LOST, worker_lost, 500, "the worker ended before its job did")                                \
-  X(WORKER_LIED, worker_lied, 500, "the worker sent a message it may not send")                          \
-  X(SANDBOX_REFUSED, sandbox_refused, 500, "the worker could not enter its sandbox")                     \
-  X(ENGINE_START, engine_start, 500, "the engine could not be started")                                  \
-  X(NO_MEMORY, no_memory, 500, "the service is out of memory")                                           \
+  X(OUTPUT_INVALID, output_invalid, 200, "output cannot be written as JSON")                                  \
+  X(OUTPUT_TOO_LARGE, output_too_large, 200, "output exceeds maximum size of 1048576 bytes")                  \
+  X(TIMEOUT, timeout, 200, "execution timeout")                                                               \
+  X(OUT_OF_MEMORY, out_of_memory, 200, "memory limit exceeded")                                               \
+  X(OUT_OF_STEPS, out_of_steps, 200, "step limit exceeded")                                                   \
+  X(ENGINE_TRAP, engine_trap, 200, "the engine stopped at a broken invariant; the worker was replaced")       \
+  X(WORKER_LOST, worker_lost, 500, "the worker ended before its job did")                                     \
+  X(WORKER_LIED, worker_lied, 500, "the worker sent a message it may not send")                               \
+  X(SANDBOX_REFUSED, sandbox_refused, 500, "the worker could not enter its sandbox")                          \
+  X(ENGINE_START, engine_start, 500, "the engine could not be started")                                       \
+  X(NO_MEMORY, no_memory, 500, "the service is out of memory")                                                \
   X(IO, io, 500, "a system call failed")
 
 #define RESULT_ENUM(id, name, status, sentence) RESULT_##id,

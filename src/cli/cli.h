@@ -21,8 +21,9 @@ extern const struct cli_verb cli_run, cli_check;
 
 void cli_help(const struct cli_verb *verb);
 
-/* Walks through argv by the verb's table. Each call gives the next option's index in the table and its value, CLI_ARGUMENT and
- * an operand, CLI_END, or CLI_BAD after a message on standard error. `--help` prints and gives CLI_HELP. */
+/* Walks through argv by the verb's table. Each call gives the next option's index in the table and its value,
+ * CLI_ARGUMENT and an operand, CLI_END, or CLI_BAD after a message on standard error. `--help` prints and gives
+ * CLI_HELP. */
 enum { CLI_ARGUMENT = -1, CLI_END = -2, CLI_BAD = -3, CLI_HELP = -4 };
 struct cli_args {
   const struct cli_verb *verb;
@@ -35,5 +36,6 @@ int cli_next(struct cli_args *args, const char **value);
 /* "neocompute run: " and the message, on standard error. */
 void cli_complain(const struct cli_verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Reads a file ("-": standard input) of at most `max` bytes. RESULT_IO with errno set, or RESULT_NO_MEMORY if it is larger. */
+/* Reads a file ("-": standard input) of at most `max` bytes. RESULT_IO with errno set, or RESULT_NO_MEMORY if it is
+ * larger. */
 enum result must_use cli_read(const char *path, size_t max, struct buf *out);

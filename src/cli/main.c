@@ -35,8 +35,10 @@ void cli_help(const struct cli_verb *verb) {
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
     /* A long left side gets a line of its own; help lines after the first are indented by the table's text. */
-    if (strlen(left) > 21) printf("  %s\n%24s%s\n", left, "", o->help);
-    else printf("  %-22s%s\n", left, o->help);
+    if (strlen(left) > 21)
+      printf("  %s\n%24s%s\n", left, "", o->help);
+    else
+      printf("  %-22s%s\n", left, o->help);
   }
 }
 
@@ -49,7 +51,8 @@ void cli_complain(const struct cli_verb *verb, const char *format, ...) {
   va_end(args);
 }
 
-static int take_value(struct cli_args *args, const struct cli_option *option, const char *inline_value, const char **value) {
+static int take_value(struct cli_args *args, const struct cli_option *option, const char *inline_value,
+                      const char **value) {
   if (option->value == NULL && inline_value != NULL) {
     cli_complain(args->verb, "--%s takes no value", option->name);
     return CLI_BAD;
@@ -83,7 +86,8 @@ int cli_next(struct cli_args *args, const char **value) {
   const char *equals = strchr(word, '=');
   size_t len = word[1] == '-' ? (equals ? (size_t)(equals - word) : strlen(word)) - 2 : 0;
   for (const struct cli_option *o = args->verb->options; o->name != NULL && len > 0; o++) {
-    if (strlen(o->name) == len && memcmp(o->name, word + 2, len) == 0) return take_value(args, o, equals ? equals + 1 : NULL, value);
+    if (strlen(o->name) == len && memcmp(o->name, word + 2, len) == 0)
+      return take_value(args, o, equals ? equals + 1 : NULL, value);
   }
   cli_complain(args->verb, "unknown option %s (neocompute %s --help lists them)", word, args->verb->name);
   return CLI_BAD;

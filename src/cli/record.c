@@ -97,7 +97,8 @@ static void put_repeat(struct buf *b, const struct wire_done *done) {
   put_key(b, "repeat");
   buf_put_u8(b, '{');
   put_number(b, "count", done->repeat_count);
-  put_number(b, "per_second", (uint64_t)done->repeat_count * 1000000000u / done->repeat_wall_ns);
+  put_key(b, "per_second");
+  buf_printf(b, "%.2f", (double)done->repeat_count * 1e9 / (double)done->repeat_wall_ns);
   put_us(b, "p50_us", done->repeat_p50_ns);
   put_us(b, "p90_us", done->repeat_p90_ns);
   put_us(b, "p99_us", done->repeat_p99_ns);

@@ -9,7 +9,7 @@ struct record {
   const struct wire_job *job;
   const struct wire_done *done;
   const struct wire_ready *worker;
-  struct span logs; /* JSON strings, joined by commas */
+  struct span logs;    /* JSON strings, joined by commas */
   uint64_t started_ns; /* Unix time */
 };
 

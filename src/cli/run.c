@@ -40,12 +40,16 @@ struct command {
 typedef bool setter(struct command *c, const char *value);
 
 static bool complain_io(struct command *c, const char *path, enum result r, size_t max) {
-  if (r == RESULT_NO_MEMORY) cli_complain(c->verb, "%s: larger than %zu bytes", path, max);
-  else cli_complain(c->verb, "%s: %s", path, strerror(errno));
+  if (r == RESULT_NO_MEMORY)
+    cli_complain(c->verb, "%s: larger than %zu bytes", path, max);
+  else
+    cli_complain(c->verb, "%s: %s", path, strerror(errno));
   return false;
 }
 
-static bool looks_like_json(const char *text) { return strchr("{[\"-0123456789tfn \t\n", text[0]) != NULL && text[0] != 0; }
+static bool looks_like_json(const char *text) {
+  return strchr("{[\"-0123456789tfn \t\n", text[0]) != NULL && text[0] != 0;
+}
 
 /* A file, "-", or the JSON itself. What names a file is a file. */
 static bool set_input(struct command *c, const char *value) {
@@ -83,8 +87,10 @@ static bool set_secret(struct command *c, const char *value) {
     buf_put_text(&c->secrets[i], equals + 1);
   }
   c->job.secrets[i] = (struct wire_secret){span_of(value, (size_t)(equals - value)), buf_span(&c->secrets[i])};
-  if (!c->secrets[i].bad && text_utf8_valid(c->job.secrets[i].value) && text_utf8_valid(c->job.secrets[i].name)) return true;
-  cli_complain(c->verb, "secret %.*s: its value must be UTF-8 of at most %u bytes", (int)(equals - value), value, SECRET_BYTES);
+  if (!c->secrets[i].bad && text_utf8_valid(c->job.secrets[i].value) && text_utf8_valid(c->job.secrets[i].name))
+    return true;
+  cli_complain(c->verb, "secret %.*s: its value must be UTF-8 of at most %u bytes", (int)(equals - value), value,
+               SECRET_BYTES);
   return false;
 }
 
@@ -174,7 +180,8 @@ static bool read_script(struct command *c, const char *path) {
   enum result r = cli_read(path, SCRIPT_BYTES + 1, &c->script);
   if (r != RESULT_OK && r != RESULT_NO_MEMORY) return complain_io(c, path, r, SCRIPT_BYTES);
   if (r == RESULT_NO_MEMORY) {
-    cli_complain(c->verb, "%s: %s [%s]", path, result_sentence(RESULT_SCRIPT_TOO_LARGE), result_name(RESULT_SCRIPT_TOO_LARGE));
+    cli_complain(c->verb, "%s: %s [%s]", path, result_sentence(RESULT_SCRIPT_TOO_LARGE),
+                 result_name(RESULT_SCRIPT_TOO_LARGE));
     return false;
   }
   char copy[PATH_MAX];
@@ -256,8 +263,10 @@ static void find_worker(char path[PATH_MAX]) {
   const char *told = getenv("NEOCOMPUTE_WORKER");
   char self[PATH_MAX - 32] = "";
   if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) self[0] = 0;
-  if (told != NULL) snprintf(path, PATH_MAX, "%s", told);
-  else snprintf(path, PATH_MAX, "%s/neocompute-worker", dirname(self));
+  if (told != NULL)
+    snprintf(path, PATH_MAX, "%s", told);
+  else
+    snprintf(path, PATH_MAX, "%s/neocompute-worker", dirname(self));
 }
 
 static void print_failure(const struct command *c, const struct wire_done *done) {
@@ -270,10 +279,12 @@ static void print_failure(const struct command *c, const struct wire_done *done)
 
 static void print_repeat(const struct wire_done *d) {
   if (d->repeat_count == 0 || d->repeat_wall_ns == 0) return;
-  fprintf(stderr, "%u fresh executions: %.0f per second, p50 %.1f us, p90 %.1f us, p99 %.1f us, max %.1f us, CPU %.1f us each\n",
-          d->repeat_count, (double)d->repeat_count * 1e9 / (double)d->repeat_wall_ns, (double)d->repeat_p50_ns / 1e3,
-          (double)d->repeat_p90_ns / 1e3, (double)d->repeat_p99_ns / 1e3, (double)d->repeat_max_ns / 1e3,
-          (double)d->repeat_cpu_ns / 1e3 / d->repeat_count);
+  fprintf(
+      stderr,
+      "%u fresh executions: %.0f per second, p50 %.1f us, p90 %.1f us, p99 %.1f us, max %.1f us, CPU %.1f us each\n",
+      d->repeat_count, (double)d->repeat_count * 1e9 / (double)d->repeat_wall_ns, (double)d->repeat_p50_ns / 1e3,
+      (double)d->repeat_p90_ns / 1e3, (double)d->repeat_p99_ns / 1e3, (double)d->repeat_max_ns / 1e3,
+      (double)d->repeat_cpu_ns / 1e3 / d->repeat_count);
 }
 
 static int exit_status(const struct wire_done *done) {
@@ -336,7 +347,9 @@ static int command_main(const struct cli_verb *verb, int argc, char **argv, sett
   return status < 0 ? CLI_OK : status;
 }
 
-static int run_main(const struct cli_verb *verb, int argc, char **argv) { return command_main(verb, argc, argv, run_setters, 0); }
+static int run_main(const struct cli_verb *verb, int argc, char **argv) {
+  return command_main(verb, argc, argv, run_setters, 0);
+}
 
 static int check_main(const struct cli_verb *verb, int argc, char **argv) {
   return command_main(verb, argc, argv, check_setters, WIRE_CHECK_ONLY);
@@ -346,11 +359,12 @@ const struct cli_verb cli_run = {
     .name = "run",
     .arguments = "FILE [OPTION...]",
     .summary = "run a script on an input, print its output",
-    .details = "Runs the function main(input, secrets) of a JavaScript file (- for standard\n"
-               "input) in a fresh world: no files, no network, nothing left of earlier runs.\n"
-               "The output is one line of canonical JSON on standard output; what the script\n"
-               "logs goes to standard error as it happens. Classic scripts and ES modules\n"
-               "(export default, export function main) both work, async ones are awaited.",
+    .details =
+        "Runs the function main(input, secrets) of a JavaScript file (- for standard\n"
+        "input) in a fresh world: no files, no network, nothing left of earlier runs.\n"
+        "The output is one line of canonical JSON on standard output; what the script\n"
+        "logs goes to standard error as it happens. Classic scripts and ES modules\n"
+        "(export default, export function main) both work, async ones are awaited.",
     .options = run_options,
     .main = run_main,
 };

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/text.h"
 
 #define START_MS 10000 /* from exec to READY; milliseconds on a quiet machine */
@@ -91,7 +92,8 @@ static enum result hear_ready(struct dispatch *d) {
   enum result r = receive(d, &type, now_ms() + START_MS);
   if (r == RESULT_IO) return RESULT_SANDBOX_REFUSED; /* it ended before it was ready: that is why it would */
   if (r != RESULT_OK) return r;
-  if (!wire_in_order(WIRE_WORKER, type, &d->state) || !wire_get_ready(buf_span(&d->message), &d->ready)) return RESULT_WORKER_LIED;
+  if (!wire_in_order(WIRE_WORKER, type, &d->state) || !wire_get_ready(buf_span(&d->message), &d->ready))
+    return RESULT_WORKER_LIED;
   if (d->ready.engine_id.len != sizeof d->engine_id) return RESULT_WORKER_LIED;
   memcpy(d->engine_id, d->ready.engine_id.data, sizeof d->engine_id);
   d->ready.engine_id = span_of(d->engine_id, sizeof d->engine_id);
@@ -143,15 +145,24 @@ static enum result hear_log(struct dispatch *d, const struct wire_job *job, cons
   return RESULT_OK;
 }
 
+/* Output goes into replies as it is, so it must be what a worker may answer: one canonical JSON object, or nothing. A
+ * second value behind the first, or a stray brace, would be fields of our reply. */
+static bool output_is_sound(const struct wire_job *job, const struct wire_done *done) {
+  if (done->result != RESULT_OK || job->flags & WIRE_CHECK_ONLY) return done->output.len == 0;
+  if (done->output.len == 0 || done->output.len > job->output || done->output.data[0] != '{') return false;
+  return json_canonical(done->output) == JSON_CANONICAL;
+}
+
 static enum result hear_done(struct dispatch *d, const struct wire_job *job, struct wire_done *done) {
   if (!wire_get_done(buf_span(&d->message), done)) return RESULT_WORKER_LIED;
-  if (done->id != job->id || done->result >= RESULT_COUNT) return RESULT_WORKER_LIED;
+  if (done->id != job->id || done->result >= RESULT_COUNT || !output_is_sound(job, done)) return RESULT_WORKER_LIED;
   if (!text_utf8_valid(done->error) || !text_utf8_valid(done->stack)) return RESULT_WORKER_LIED;
   return RESULT_OK;
 }
 
 /* A worker says what it likes; how often it may say it is bounded by the job's limits (and one more entry is a lie). */
-static enum result converse(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks, struct wire_done *done) {
+static enum result converse(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks,
+                            struct wire_done *done) {
   uint64_t deadline = now_ms() + job->timeout_ms + DISPATCH_GRACE_MS;
   enum result r = msg_send_built(d->socket, &d->outgoing);
   if (r != RESULT_OK) return RESULT_WORKER_LOST;
@@ -162,13 +173,16 @@ static enum result converse(struct dispatch *d, const struct wire_job *job, cons
     if (r == RESULT_IO) return RESULT_WORKER_LOST;
     if (r != RESULT_OK) return r;
     if (!wire_in_order(WIRE_WORKER, type, &d->state)) return RESULT_WORKER_LIED;
-    if (type == WIRE_DONE) r = hear_done(d, job, done);
-    else r = entries++ < job->log_entries ? hear_log(d, job, hooks) : RESULT_WORKER_LIED;
+    if (type == WIRE_DONE)
+      r = hear_done(d, job, done);
+    else
+      r = entries++ < job->log_entries ? hear_log(d, job, hooks) : RESULT_WORKER_LIED;
   }
   return r;
 }
 
-void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks, struct wire_done *done) {
+void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks,
+                  struct wire_done *done) {
   *done = (struct wire_done){.id = job->id};
   enum result r = RESULT_OK;
   if (!worker_lives(d)) {
@@ -185,9 +199,13 @@ void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct d
   if (r != RESULT_OK || !done->reusable) end_worker(d);
 }
 
-const struct wire_ready *dispatch_worker(const struct dispatch *d) { return &d->ready; }
+const struct wire_ready *dispatch_worker(const struct dispatch *d) {
+  return &d->ready;
+}
 
-pid_t dispatch_pid(const struct dispatch *d) { return d->pid; }
+pid_t dispatch_pid(const struct dispatch *d) {
+  return d->pid;
+}
 
 void dispatch_free(struct dispatch *d) {
   if (d == NULL) return;

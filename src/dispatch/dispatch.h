@@ -1,15 +1,17 @@
 /*
- * One worker process and the conversation with it: start, give a job, hear log lines and the answer, replace it when it fails.
+ * One worker process and the conversation with it: start, give a job, hear log lines and the answer, replace it when it
+ * fails.
  *
- * The clock here is the last word: a worker that has not answered DISPATCH_GRACE_MS after its job's time-out is killed. Whatever
- * a worker does (die, lie, hang), the caller gets one outcome and may go on with the next job.
+ * The clock here is the last word: a worker that has not answered DISPATCH_GRACE_MS after its job's time-out is killed.
+ * Whatever a worker does (die, lie, hang), the caller gets one outcome and may go on with the next job.
  */
 #pragma once
 
 #include "sandbox/sandbox.h"
 #include "wire/wire.h"
 
-/* How long after the time-out a worker may still answer by itself, in ms. It asks the script at once and leaves it 15 ms later. */
+/* How long after the time-out a worker may still answer by itself, in ms. It asks the script at once and leaves it 15
+ * ms later. */
 #define DISPATCH_GRACE_MS 35
 
 struct dispatch;
@@ -24,10 +26,11 @@ struct dispatch_hooks {
  * RESULT_SANDBOX_REFUSED if it could not fence itself. */
 enum result must_use dispatch_start(const char *program, struct dispatch **out);
 
-/* Runs one job to its end; starts a new worker first if the last one ended. Fills `done` in every case: what went wrong with the
- * worker (RESULT_TIMEOUT if it had to be killed for that, RESULT_WORKER_LOST, RESULT_WORKER_LIED, …) is done->result. Its spans
- * hold until the next call. */
-void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks, struct wire_done *done);
+/* Runs one job to its end; starts a new worker first if the last one ended. Fills `done` in every case: what went wrong
+ * with the worker (RESULT_TIMEOUT if it had to be killed for that, RESULT_WORKER_LOST, RESULT_WORKER_LIED, …) is
+ * done->result. Its spans hold until the next call. */
+void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks,
+                  struct wire_done *done);
 
 /* What the present worker said of itself; its spans hold until the worker is replaced. */
 const struct wire_ready *dispatch_worker(const struct dispatch *d);

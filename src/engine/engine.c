@@ -61,7 +61,8 @@ static void fail(struct run *run, enum result result) {
   outcome->line = field_number(run, record, "line");
   outcome->column = field_number(run, record, "column");
   /* What a full memory looks like to the script: only if memory really was refused is it believed. */
-  if (guest_state.growth_refused && span_is(outcome->error, "InternalError: out of memory")) outcome->result = RESULT_OUT_OF_MEMORY;
+  if (guest_state.growth_refused && span_is(outcome->error, "InternalError: out of memory"))
+    outcome->result = RESULT_OUT_OF_MEMORY;
 }
 
 /* ---- calling ---- */
@@ -77,7 +78,8 @@ static bool run_jobs(struct run *run) {
   u32 context_at = GUEST(malloc, 8);
   while (GUEST(JS_IsJobPending, run->roots->runtime)) {
     /* A job's exception is its own promise's; only an interrupt or a lack of memory ends the queue. */
-    if ((int32_t)GUEST(JS_ExecutePendingJob, run->roots->runtime, context_at) < 0 && guest_state.interrupt) return false;
+    if ((int32_t)GUEST(JS_ExecutePendingJob, run->roots->runtime, context_at) < 0 && guest_state.interrupt)
+      return false;
   }
   return true;
 }
@@ -104,7 +106,9 @@ static bool settle(struct run *run, u64 *value, enum result failure) {
 
 /* ---- the script ---- */
 
-static bool mentions(struct span script, const char *word) { return memmem(script.data, script.len, word, strlen(word)) != NULL; }
+static bool mentions(struct span script, const char *word) {
+  return memmem(script.data, script.len, word, strlen(word)) != NULL;
+}
 
 /* Compiles as a classic script; if that fails and the text uses a module's keywords, as a module. */
 static u64 compile(struct run *run) {
@@ -201,7 +205,8 @@ static bool give_input(struct run *run) {
   return true;
 }
 
-/* Checks what the guest wrote before anybody believes it. A guest that lies about its JSON fails here, not in the reply. */
+/* Checks what the guest wrote before anybody believes it. A guest that lies about its JSON fails here, not in the
+ * reply. */
 static bool take_output(struct run *run, u64 text) {
   struct engine_outcome *outcome = run->outcome;
   outcome->output = value_text(run->context, text);
@@ -217,7 +222,8 @@ static bool take_output(struct run *run, u64 text) {
   }
   outcome->result = RESULT_OUTPUT_INVALID;
   if (canon != JSON_CANONICAL) {
-    outcome->error = span_text("TypeError: output is not canonical JSON: it holds a lone surrogate, or nests too deeply");
+    outcome->error =
+        span_text("TypeError: output is not canonical JSON: it holds a lone surrogate, or nests too deeply");
   } else if (outcome->output.len > run->job->limits.output) {
     outcome->result = RESULT_OUTPUT_TOO_LARGE;
   } else {
@@ -267,7 +273,8 @@ static enum result check_job(const struct engine_job *job) {
   if (job->input.len > ENGINE_INPUT_MAX) return RESULT_INPUT_TOO_LARGE;
   if (job->secret_count > ENGINE_SECRETS_MAX) return RESULT_TOO_MANY_SECRETS;
   if (!text_utf8_valid(job->script)) return RESULT_SCRIPT_INVALID;
-  if (job->entry.len == 0 || job->entry.len > ENGINE_ENTRY_MAX || !text_utf8_valid(job->entry)) return RESULT_ENTRY_INVALID;
+  if (job->entry.len == 0 || job->entry.len > ENGINE_ENTRY_MAX || !text_utf8_valid(job->entry))
+    return RESULT_ENTRY_INVALID;
   if (memchr(job->entry.data, 0, job->entry.len) != NULL) return RESULT_ENTRY_INVALID;
   if (job->limits.memory < ENGINE_MEMORY_MIN || job->limits.memory > ENGINE_MEMORY_MAX) return RESULT_LIMIT_INVALID;
   if (job->limits.steps == 0 || job->limits.steps > ENGINE_STEPS_MAX) return RESULT_LIMIT_INVALID;
@@ -295,13 +302,15 @@ void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, 
   enum guest_exit why = guest_enter(execute, &run);
   outcome->result = exit_result(why, outcome);
   engine.broken = why == GUEST_TRAPPED || why == GUEST_TIMED_OUT;
-  if (outcome->result == RESULT_TIMEOUT || outcome->result == RESULT_OUT_OF_STEPS || outcome->result == RESULT_ENGINE_TRAP) {
+  if (outcome->result == RESULT_TIMEOUT || outcome->result == RESULT_OUT_OF_STEPS ||
+      outcome->result == RESULT_ENGINE_TRAP) {
     outcome->error = outcome->stack = (struct span){NULL, 0};
   }
   if (outcome->result != RESULT_OK) outcome->output = (struct span){NULL, 0};
-  outcome->usage = (struct engine_usage){.steps = job->limits.steps - (uint64_t)(guest_meter.left > 0 ? guest_meter.left : 0),
-                                         .memory_peak = guest.w2c_memory.size,
-                                         .log_dropped = host.log_dropped};
+  outcome->usage =
+      (struct engine_usage){.steps = job->limits.steps - (uint64_t)(guest_meter.left > 0 ? guest_meter.left : 0),
+                            .memory_peak = guest.w2c_memory.size,
+                            .log_dropped = host.log_dropped};
 }
 
 bool engine_reset(void) {
@@ -340,6 +349,10 @@ enum result engine_open(int executable) {
   return r;
 }
 
-const char *engine_id(void) { return engine.id; }
+const char *engine_id(void) {
+  return engine.id;
+}
 
-bool engine_image_shared(void) { return engine.image_shared; }
+bool engine_image_shared(void) {
+  return engine.image_shared;
+}

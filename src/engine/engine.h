@@ -1,12 +1,12 @@
 /*
  * Runs one script on one input in a fresh world: `script, input, limits -> outcome`.
  *
- * The header knows nothing of QuickJS or WebAssembly, so that another engine can stand behind it. There is one engine a process
- * (in the thread profile: a thread); it is not re-entrant. Every execution starts from the same snapshot: nothing an execution
- * did (globals, prototypes, pending promises, freed memory) can be seen by the next.
+ * The header knows nothing of QuickJS or WebAssembly, so that another engine can stand behind it. There is one engine a
+ * process (in the thread profile: a thread); it is not re-entrant. Every execution starts from the same snapshot:
+ * nothing an execution did (globals, prototypes, pending promises, freed memory) can be seen by the next.
  *
- * What binds: memory (every allocation the script causes), steps (exact and deterministic), output and log sizes. Wall time is
- * the caller's: it calls engine_interrupt when time is up, then engine_abandon if that was not enough.
+ * What binds: memory (every allocation the script causes), steps (exact and deterministic), output and log sizes. Wall
+ * time is the caller's: it calls engine_interrupt when time is up, then engine_abandon if that was not enough.
  */
 #pragma once
 
@@ -28,11 +28,11 @@
 #define ENGINE_LOG_ENTRY_MAX 4096u
 
 struct engine_limits {
-  uint64_t memory;       /* bytes of linear memory, ENGINE_MEMORY_MIN..ENGINE_MEMORY_MAX */
-  uint64_t steps;        /* 1..ENGINE_STEPS_MAX; ENGINE_STEPS_MAX is no limit */
-  uint32_t output;       /* bytes of output JSON */
-  uint32_t log_entries;  /* how many are kept */
-  uint32_t log_entry;    /* bytes of one entry, the mark "...(truncated)" not counted */
+  uint64_t memory;      /* bytes of linear memory, ENGINE_MEMORY_MIN..ENGINE_MEMORY_MAX */
+  uint64_t steps;       /* 1..ENGINE_STEPS_MAX; ENGINE_STEPS_MAX is no limit */
+  uint32_t output;      /* bytes of output JSON */
+  uint32_t log_entries; /* how many are kept */
+  uint32_t log_entry;   /* bytes of one entry, the mark "...(truncated)" not counted */
 };
 
 /* The service's defaults. */
@@ -50,9 +50,9 @@ struct engine_job {
   struct engine_secret secrets[ENGINE_SECRETS_MAX];
   size_t secret_count;
   struct engine_limits limits;
-  bool check_only;     /* parse the script, run nothing */
-  bool deterministic;  /* the clock stands still at time_ns, randomness comes from seed */
-  uint64_t time_ns;    /* Unix time */
+  bool check_only;    /* parse the script, run nothing */
+  bool deterministic; /* the clock stands still at time_ns, randomness comes from seed */
+  uint64_t time_ns;   /* Unix time */
   uint8_t seed[32];
 };
 
@@ -72,29 +72,30 @@ struct engine_usage {
 
 /* What came of it. The spans point into the engine's memory and hold until engine_reset. */
 struct engine_outcome {
-  enum result result; /* RESULT_OK, or one of the results with status 200 or 400 */
-  struct span output; /* canonical JSON (RFC 8785), an object, if RESULT_OK and not check_only */
-  struct span error;  /* "TypeError: x is not a function" */
-  struct span stack;  /* lines of "    at f (script.js:3:5)", maybe empty */
+  enum result result;    /* RESULT_OK, or one of the results with status 200 or 400 */
+  struct span output;    /* canonical JSON (RFC 8785), an object, if RESULT_OK and not check_only */
+  struct span error;     /* "TypeError: x is not a function" */
+  struct span stack;     /* lines of "    at f (script.js:3:5)", maybe empty */
   uint32_t line, column; /* of a syntax error or the topmost frame in the script; 0 if unknown */
   struct engine_usage usage;
 };
 
-/* Builds the engine from the snapshot linked into this program. `executable` is a descriptor of the running program, from which
- * the snapshot is mapped copy-on-write and shared with every other worker; -1: a private copy is made.
+/* Builds the engine from the snapshot linked into this program. `executable` is a descriptor of the running program,
+ * from which the snapshot is mapped copy-on-write and shared with every other worker; -1: a private copy is made.
  * RESULT_ENGINE_START if memory is refused or the snapshot does not fit this build. */
 enum result must_use engine_open(int executable);
 
 /* Runs the job; always fills the outcome. Call engine_reset before the next. */
 void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, struct engine_outcome *outcome);
 
-/* Back to the snapshot. False if the engine can no longer be trusted to be fresh (it trapped or was abandoned): end the process. */
+/* Back to the snapshot. False if the engine can no longer be trusted to be fresh (it trapped or was abandoned): end the
+ * process. */
 bool must_use engine_reset(void);
 
 /* Asks running guest code to stop at its next poll. Async-signal-safe. */
 void engine_interrupt(void);
-/* Leaves guest code at once, from whatever instruction it is at; engine_run returns RESULT_TIMEOUT. Call it on the thread that
- * runs the engine, from a signal handler. Does nothing if no guest code is running. */
+/* Leaves guest code at once, from whatever instruction it is at; engine_run returns RESULT_TIMEOUT. Call it on the
+ * thread that runs the engine, from a signal handler. Does nothing if no guest code is running. */
 void engine_abandon(void);
 
 /* SHA-256 of the snapshot: names the engine, its prelude and its build. 64 hexadecimal digits. */

@@ -1,19 +1,21 @@
 /*
- * The run time under the generated engine code: included once, in the middle of wasm2c's output (tools/prepare-engine.mjs
- * puts it there), after wasm2c's own helpers and before the first guest function. Not for any other file.
+ * The run time under the generated engine code: included once, in the middle of wasm2c's output
+ * (tools/prepare-engine.mjs puts it there), after wasm2c's own helpers and before the first guest function. Not for any
+ * other file.
  *
  * Two build modes, one behaviour:
- *   guard pages     ENGINE_BOUNDS_EXPLICIT 0. Linear memory lies at the constant address GUEST_BASE, and a 33-bit guest address
- *                   cannot leave the 8 GiB reserved there: an access needs no check, a stray one faults (memory.c).
- *   explicit bounds ENGINE_BOUNDS_EXPLICIT 1. Every access is compared with the memory's size. For enclaves, which can
- *                   neither reserve that much nor handle the fault.
+ *   guard pages     ENGINE_BOUNDS_EXPLICIT 0. Linear memory lies at the constant address GUEST_BASE, and a 33-bit guest
+ * address cannot leave the 8 GiB reserved there: an access needs no check, a stray one faults (memory.c). explicit
+ * bounds ENGINE_BOUNDS_EXPLICIT 1. Every access is compared with the memory's size. For enclaves, which can neither
+ * reserve that much nor handle the fault.
  */
 #include "engine/guest.h"
 
 /* ---- metering ----
- * One unit at every function entry and every loop header, checked where it is counted, so that a limit stops at exactly that
- * count. The counter lives in r15: in memory, its store-to-load latency doubled the time of a tight loop. Host code is compiled
- * as usual and preserves r15 (System V ABI: callee-saved) but does not know it, hence the hand-over at each border. */
+ * One unit at every function entry and every loop header, checked where it is counted, so that a limit stops at exactly
+ * that count. The counter lives in r15: in memory, its store-to-load latency doubled the time of a tight loop. Host
+ * code is compiled as usual and preserves r15 (System V ABI: callee-saved) but does not know it, hence the hand-over at
+ * each border. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 register int64_t steps_left __asm__("r15");
 #define METER_LOAD() (steps_left = guest_meter.left)
@@ -29,9 +31,9 @@ register int64_t steps_left __asm__("r15");
 #endif
 
 #if ENGINE_METERING
-#define METER()                                                \
-  do {                                                         \
-    if (UNLIKELY(--steps_left < 0)) guest_out_of_steps();      \
+#define METER()                                           \
+  do {                                                    \
+    if (UNLIKELY(--steps_left < 0)) guest_out_of_steps(); \
   } while (0)
 #else /* for bench/ only: what metering costs */
 #define METER() ((void)0)
@@ -56,12 +58,12 @@ static _Noreturn __attribute__((cold, noinline)) void guest_trap_here(wasm_rt_tr
 #define TRAP(x) (guest_trap_here(WASM_RT_TRAP_##x), 0)
 
 /* A call from the host into the guest. Nests: the host may have been called by the guest. */
-#define ENTER_GUEST(call)                          \
-  HOST_REGISTER_SAVE();                            \
-  METER_LOAD();                                    \
-  __auto_type guest_result = (call);               \
-  METER_STORE();                                   \
-  HOST_REGISTER_RESTORE();                         \
+#define ENTER_GUEST(call)            \
+  HOST_REGISTER_SAVE();              \
+  METER_LOAD();                      \
+  __auto_type guest_result = (call); \
+  METER_STORE();                     \
+  HOST_REGISTER_RESTORE();           \
   return guest_result
 
 #define ENTER_GUEST_VOID(call) \
@@ -72,12 +74,12 @@ static _Noreturn __attribute__((cold, noinline)) void guest_trap_here(wasm_rt_tr
   HOST_REGISTER_RESTORE()
 
 /* A call from the guest out to the host. */
-#define LEAVE_GUEST(call)              \
-  ({                                   \
-    METER_STORE();                     \
-    __auto_type host_result = (call);  \
-    METER_LOAD();                      \
-    host_result;                       \
+#define LEAVE_GUEST(call)             \
+  ({                                  \
+    METER_STORE();                    \
+    __auto_type host_result = (call); \
+    METER_LOAD();                     \
+    host_result;                      \
   })
 #define LEAVE_GUEST_VOID(call) \
   do {                         \
@@ -89,21 +91,21 @@ static _Noreturn __attribute__((cold, noinline)) void guest_trap_here(wasm_rt_tr
 #define wasm_rt_grow_memory(...) LEAVE_GUEST(wasm_rt_grow_memory(__VA_ARGS__))
 
 /* ---- the shadow stack ---- */
-#define SET_STACK_POINTER(value)                                          \
-  do {                                                                    \
-    if (UNLIKELY((value) < GUEST_STACK_LOW)) (void)TRAP(EXHAUSTION);      \
-    guest.w2c___stack_pointer = (value);                                  \
+#define SET_STACK_POINTER(value)                                     \
+  do {                                                               \
+    if (UNLIKELY((value) < GUEST_STACK_LOW)) (void)TRAP(EXHAUSTION); \
+    guest.w2c___stack_pointer = (value);                             \
   } while (0)
 
 /* ---- loads and stores ----
- * wasm2c's own keep every load alive, even one whose value is unused, to preserve its trap; we give that up (isolation does not
- * need it) and let the compiler fold loads into instructions. */
+ * wasm2c's own keep every load alive, even one whose value is unused, to preserve its trap; we give that up (isolation
+ * does not need it) and let the compiler fold loads into instructions. */
 #if ENGINE_BOUNDS_EXPLICIT
-#define AT(type, address, size)                                                                               \
-  (*(type *)({                                                                                                \
-    const u64 at = (address);                                                                                 \
-    if (UNLIKELY(at + (size) > guest.w2c_memory.size)) (void)TRAP(OOB);                                       \
-    guest.w2c_memory.data + at;                                                                               \
+#define AT(type, address, size)                                         \
+  (*(type *)({                                                          \
+    const u64 at = (address);                                           \
+    if (UNLIKELY(at + (size) > guest.w2c_memory.size)) (void)TRAP(OOB); \
+    guest.w2c_memory.data + at;                                         \
   }))
 #else
 #define AT(type, address, size) (*(type *)(uintptr_t)((u64)(address) + GUEST_BASE))

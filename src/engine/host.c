@@ -32,13 +32,14 @@ static void seeded_random(uint8_t *out, size_t len) {
   }
 }
 
-/* The system's randomness, by way of a buffer of ours: a write by the kernel to a guest page that is still read-only would fail
- * where one by the program faults and is noted (snapshot.c). */
+/* The system's randomness, by way of a buffer of ours: a write by the kernel to a guest page that is still read-only
+ * would fail where one by the program faults and is noted (snapshot.c). */
 static void system_random(uint8_t *out, size_t len) {
   while (len > 0) {
     uint8_t part[256];
     size_t n = len < sizeof part ? len : sizeof part;
-    /* Up to 256 bytes are never cut short or interrupted (getrandom(2)). A job must never run on predictable randomness. */
+    /* Up to 256 bytes are never cut short or interrupted (getrandom(2)). A job must never run on predictable
+     * randomness. */
     if (getrandom(part, n, 0) != (ssize_t)n) abort();
     memcpy(out, part, n);
     wipe(part, sizeof part);
@@ -48,9 +49,12 @@ static void system_random(uint8_t *out, size_t len) {
 }
 
 void host_random(void *memory, size_t len) {
-  if (host.job == NULL) memset(memory, 0, len);
-  else if (host.job->deterministic) seeded_random(memory, len);
-  else system_random(memory, len);
+  if (host.job == NULL)
+    memset(memory, 0, len);
+  else if (host.job->deterministic)
+    seeded_random(memory, len);
+  else
+    system_random(memory, len);
 }
 
 /* ---- functions a script reaches through the prelude ---- */
@@ -176,7 +180,8 @@ u64 host_object(u32 context) {
   /* The spare slot at the end of the table (memory.c) becomes a function with QuickJS's JSCFunctionMagic signature. */
   wasm_rt_funcref_table_t *table = &guest.w2c___indirect_function_table;
   u32 slot = table->size - 1;
-  u32 type = wasm_rt_register_func_type(5, 1, WASM_RT_I32, WASM_RT_I64, WASM_RT_I32, WASM_RT_I32, WASM_RT_I32, WASM_RT_I64);
+  u32 type =
+      wasm_rt_register_func_type(5, 1, WASM_RT_I32, WASM_RT_I64, WASM_RT_I32, WASM_RT_I32, WASM_RT_I32, WASM_RT_I64);
   table->data[slot] = (wasm_rt_funcref_t){type, guest_host_call_pointer, &guest};
   if (context == 0) return VALUE_UNDEFINED; /* a snapshot already holds the object */
   u64 object = GUEST(JS_NewObject, context);
@@ -190,7 +195,8 @@ u64 host_object(u32 context) {
 
 /* ---- WASI and the engine's own imports ---- */
 
-/* performance.now and Date with a resolution of 100 µs: finer clocks help attacks on shared hardware more than scripts. */
+/* performance.now and Date with a resolution of 100 µs: finer clocks help attacks on shared hardware more than scripts.
+ */
 #define CLOCK_STEP_NS 100000u
 
 static uint64_t clock_now(clockid_t id) {
@@ -199,7 +205,8 @@ static uint64_t clock_now(clockid_t id) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-u32 Z_wasi_snapshot_preview1Z_clock_time_get(struct Z_wasi_snapshot_preview1_instance_t *unused, u32 id, u64 precision, u32 out) {
+u32 Z_wasi_snapshot_preview1Z_clock_time_get(struct Z_wasi_snapshot_preview1_instance_t *unused, u32 id, u64 precision,
+                                             u32 out) {
   (void)unused, (void)precision;
   const bool monotonic = id == 1;
   uint64_t ns = 0;
@@ -233,13 +240,15 @@ u32 Z_wasi_snapshot_preview1Z_fd_fdstat_get(struct Z_wasi_snapshot_preview1_inst
   return WASI_EBADF;
 }
 
-u32 Z_wasi_snapshot_preview1Z_fd_seek(struct Z_wasi_snapshot_preview1_instance_t *unused, u32 fd, u64 offset, u32 whence, u32 out) {
+u32 Z_wasi_snapshot_preview1Z_fd_seek(struct Z_wasi_snapshot_preview1_instance_t *unused, u32 fd, u64 offset,
+                                      u32 whence, u32 out) {
   (void)unused, (void)fd, (void)offset, (void)whence, (void)out;
   return WASI_EBADF;
 }
 
 /* QuickJS prints only when it is about to abort; its trap tells more. */
-u32 Z_wasi_snapshot_preview1Z_fd_write(struct Z_wasi_snapshot_preview1_instance_t *unused, u32 fd, u32 iovs, u32 count, u32 out) {
+u32 Z_wasi_snapshot_preview1Z_fd_write(struct Z_wasi_snapshot_preview1_instance_t *unused, u32 fd, u32 iovs, u32 count,
+                                       u32 out) {
   (void)unused, (void)fd, (void)iovs, (void)count, (void)out;
   return WASI_EBADF;
 }

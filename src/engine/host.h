@@ -16,8 +16,8 @@ struct host {
 };
 extern struct host host;
 
-/* While the snapshot is made, the clock says this and randomness is zeros: the seed of Math.random, which QuickJS takes from
- * the clock, can then be found in memory and replaced in every execution. */
+/* While the snapshot is made, the clock says this and randomness is zeros: the seed of Math.random, which QuickJS takes
+ * from the clock, can then be found in memory and replaced in every execution. */
 #define HOST_SNAPSHOT_TIME_US 0x0012345678abcdefull
 
 /* Before an execution. `hooks` may be NULL: nothing is logged. */

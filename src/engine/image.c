@@ -6,10 +6,13 @@ __asm__(
     ".balign 4096\n"
     ".globl snapshot_blob\n"
     "snapshot_blob:\n"
-    ".incbin \"" SNAPSHOT_IMAGE "\"\n"
+    ".incbin \"" SNAPSHOT_IMAGE
+    "\"\n"
     ".balign 4096\n"
     ".previous\n");
 
 __attribute__((visibility("hidden"))) extern const u8 snapshot_blob[]; /* NOLINT: defined by the lines above */
 
-const struct snapshot_header *snapshot_image(void) { return (const struct snapshot_header *)(const void *)snapshot_blob; }
+const struct snapshot_header *snapshot_image(void) {
+  return (const struct snapshot_header *)(const void *)snapshot_blob;
+}

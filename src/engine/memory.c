@@ -1,4 +1,5 @@
-/* Linear memory, traps and the way in and out of guest code: what wasm2c's generated code expects of its run time (wasm-rt.h). */
+/* Linear memory, traps and the way in and out of guest code: what wasm2c's generated code expects of its run time
+ * (wasm-rt.h). */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -105,7 +106,7 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t initial_pages, u
 
 static enum result reserve(wasm_rt_memory_t *memory) {
   size_t reserved = ENGINE_BOUNDS_EXPLICIT ? GUEST_MEMORY_MAX : GUEST_RESERVE;
-  void *wanted = ENGINE_BOUNDS_EXPLICIT ? NULL : (void *)(uintptr_t)GUEST_BASE; /* NOLINT(performance-no-int-to-ptr) */
+  void *wanted = ENGINE_BOUNDS_EXPLICIT ? NULL : (void *)(uintptr_t)GUEST_BASE;
   int fixed = ENGINE_BOUNDS_EXPLICIT ? 0 : MAP_FIXED_NOREPLACE;
   void *base = mmap(wanted, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
   if (base == MAP_FAILED) return RESULT_ENGINE_START;
@@ -119,16 +120,16 @@ static enum result reserve(wasm_rt_memory_t *memory) {
   return RESULT_OK;
 }
 
-uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t delta) {
-  u64 size = (u64)memory->size + (u64)delta * GUEST_PAGE;
-  if (delta == 0) return memory->pages;
+uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages) {
+  u64 size = (u64)memory->size + (u64)pages * GUEST_PAGE;
+  if (pages == 0) return memory->pages;
   if (size > guest_state.memory_limit || size > GUEST_MEMORY_MAX ||
-      mprotect(memory->data + memory->size, (size_t)delta * GUEST_PAGE, PROT_READ | PROT_WRITE) != 0) {
+      mprotect(memory->data + memory->size, (size_t)pages * GUEST_PAGE, PROT_READ | PROT_WRITE) != 0) {
     guest_state.growth_refused = true;
     return UINT32_MAX;
   }
   u32 before = memory->pages;
-  memory->pages += delta;
+  memory->pages += pages;
   memory->size = (u32)size;
   return before;
 }
@@ -164,7 +165,9 @@ enum result guest_instantiate(void) {
 
 /* ---- the function table ---- */
 
-bool wasm_rt_is_initialized(void) { return true; }
+bool wasm_rt_is_initialized(void) {
+  return true;
+}
 
 /* Function types by number, equal signatures by equal numbers. The module has about a hundred. */
 uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) {
@@ -196,4 +199,6 @@ void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t ele
   *table = (wasm_rt_funcref_table_t){.data = slots, .max_size = size, .size = size};
 }
 
-void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table) { (void)table; }
+void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *table) {
+  (void)table;
+}

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 /*
- * Keeping track of what an execution writes. Pages of the image start read-only; the first write to one faults, and its cluster
- * becomes writable and is copied back after this and the following executions, which mostly write the same pages again. So the
- * way back costs nothing for what nobody touches, and no system call or page fault in the steady state. (Dropping all pages but
- * a fixed set cost two thirds of a short execution in the kernel's page tables.) Pages that the simplest script writes are known
- * from when the image was made ("hot") and writable from the start.
+ * Keeping track of what an execution writes. Pages of the image start read-only; the first write to one faults, and its
+ * cluster becomes writable and is copied back after this and the following executions, which mostly write the same
+ * pages again. So the way back costs nothing for what nobody touches, and no system call or page fault in the steady
+ * state. (Dropping all pages but a fixed set cost two thirds of a short execution in the kernel's page tables.) Pages
+ * that the simplest script writes are known from when the image was made ("hot") and writable from the start.
  */
 #define CLUSTER (4 * HOST_PAGE)
 #define PAGES_MAX 256u /* of 64 KiB */
@@ -122,7 +122,8 @@ enum result snapshot_attach(int executable, bool *shared) {
 
 bool snapshot_note_write(uintptr_t address) {
   const uintptr_t base = (uintptr_t)guest.w2c_memory.data;
-  if (!(state.tracking || state.learning) || address < base || address - base >= snapshot_image()->pages * GUEST_PAGE) return false;
+  if (!(state.tracking || state.learning) || address < base || address - base >= snapshot_image()->pages * GUEST_PAGE)
+    return false;
   if (state.learning) {
     u32 page = (u32)((address - base) / HOST_PAGE);
     state.written[page] = true;
@@ -155,7 +156,8 @@ void snapshot_restore(void) {
     for (u32 i = 0; i < state.warm_count; i++) cool(image, state.warm_list[i]);
     state.warm_count = state.runs = 0;
   }
-  for (u32 i = 0; i < state.warm_count; i++) copy_range(image, (struct snapshot_range){state.warm_list[i] * CLUSTER, CLUSTER});
+  for (u32 i = 0; i < state.warm_count; i++)
+    copy_range(image, (struct snapshot_range){state.warm_list[i] * CLUSTER, CLUSTER});
   for (u32 i = 0; i < image->hot_count; i++) copy_range(image, image->hot[i]);
 }
 
@@ -213,7 +215,8 @@ bool snapshot_learnt(u8 *bytes) {
   state.learning = false;
   for (u32 page = 0; page < pages; page++) {
     /* Copying a page or two in between costs less than another range. */
-    if (state.written[page] && !add_page(image->hot, &image->hot_count, SNAPSHOT_HOT, page * HOST_PAGE, 2 * HOST_PAGE)) return false;
+    if (state.written[page] && !add_page(image->hot, &image->hot_count, SNAPSHOT_HOT, page * HOST_PAGE, 2 * HOST_PAGE))
+      return false;
   }
   return mprotect(guest.w2c_memory.data, image->pages * GUEST_PAGE, PROT_READ | PROT_WRITE) == 0;
 }

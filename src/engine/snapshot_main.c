@@ -1,6 +1,7 @@
 /*
- * Build tool: makes the snapshot. `neocompute-snapshot MODULE.wasm PRELUDE.js IMAGE` starts the engine, runs the prelude, writes
- * linear memory out. The result depends on its two inputs alone, in either bounds mode: a test compares.
+ * Build tool: makes the snapshot. `neocompute-snapshot MODULE.wasm PRELUDE.js IMAGE` starts the engine, runs the
+ * prelude, writes linear memory out. The result depends on its two inputs alone, in either bounds mode: a test
+ * compares.
  */
 #include "base/digest.h"
 #include "engine/engine.h"
@@ -13,7 +14,9 @@
 
 static u8 image[8u << 20] __attribute__((aligned(HOST_PAGE)));
 
-const struct snapshot_header *snapshot_image(void) { return (const struct snapshot_header *)(const void *)image; }
+const struct snapshot_header *snapshot_image(void) {
+  return (const struct snapshot_header *)(const void *)image;
+}
 
 static struct buf read_file(const char *path) {
   struct buf b = buf_new(64u << 20);
@@ -32,8 +35,8 @@ static bool write_image(const char *path, size_t size) {
   return fclose(file) == 0 && ok;
 }
 
-/* The address of Math.random's state. QuickJS seeds it from the clock, here a clock that says something unmistakable, and draws
- * once (xorshift64*, js_random_init in quickjs.c). */
+/* The address of Math.random's state. QuickJS seeds it from the clock, here a clock that says something unmistakable,
+ * and draws once (xorshift64*, js_random_init in quickjs.c). */
 static u32 find_random_state(void) {
   u64 seed = HOST_SNAPSHOT_TIME_US;
   seed ^= seed >> 12;
@@ -65,8 +68,14 @@ static const char *run_prelude(struct making *m) {
   u64 made = GUEST(JS_Call, context, function, VALUE_UNDEFINED, 1, argument);
   if (value_is_exception(made)) {
     u64 exception = GUEST(JS_GetException, context);
-    fprintf(stderr, "prelude: %.*s\n", 500, (const char *)value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text("message")))).data);
-    fprintf(stderr, "%.*s\n", 500, (const char *)value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text("stack")))).data);
+    fprintf(
+        stderr, "prelude: %.*s\n", 500,
+        (const char *)value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text("message"))))
+            .data);
+    fprintf(
+        stderr, "%.*s\n", 500,
+        (const char *)value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text("stack"))))
+            .data);
     return "the prelude threw";
   }
   m->roots.describe = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("describe")));
@@ -102,16 +111,18 @@ static void start_engine(void *arg) {
 
 /* Leaves no trace of the making below the stack pointer. */
 static void clean_stack(void) {
-  memset(guest.w2c_memory.data + GUEST_STACK_LOW - 4096, 0, guest.w2c___stack_pointer - (GUEST_STACK_LOW - 4096)); }
+  memset(guest.w2c_memory.data + GUEST_STACK_LOW - 4096, 0, guest.w2c___stack_pointer - (GUEST_STACK_LOW - 4096));
+}
 
 /* Runs what nearly every script does, and notes what it writes. */
 static enum result learn(void) {
-  struct engine_job job = {.script = span_text("function main(input) { console.log('sum', input.a); return { sum: input.a + input.b } }"),
-                           .name = span_text("script.js"),
-                           .entry = span_text("main"),
-                           .input = span_text("{\"a\":2,\"b\":3}"),
-                           .limits = engine_default_limits(),
-                           .deterministic = true};
+  struct engine_job job = {
+      .script = span_text("function main(input) { console.log('sum', input.a); return { sum: input.a + input.b } }"),
+      .name = span_text("script.js"),
+      .entry = span_text("main"),
+      .input = span_text("{\"a\":2,\"b\":3}"),
+      .limits = engine_default_limits(),
+      .deterministic = true};
   struct engine_outcome outcome;
   bool shared;
   enum result r = snapshot_attach(-1, &shared);

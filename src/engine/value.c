@@ -2,8 +2,11 @@
 
 #include "engine/host.h"
 
-/* Room for one size_t that a guest function writes to, below the stack pointer's red zone of nobody: wasm32 has none. */
-static u32 scratch(void) { return guest.w2c___stack_pointer - 64; }
+/* Room for one size_t that a guest function writes to, below the stack pointer's red zone of nobody: wasm32 has none.
+ */
+static u32 scratch(void) {
+  return guest.w2c___stack_pointer - 64;
+}
 
 struct span value_text(u32 context, u64 value) {
   if (!value_is_string(value)) return (struct span){NULL, 0}; /* converting anything else would run the script's code */

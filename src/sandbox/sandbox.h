@@ -1,9 +1,10 @@
 /*
  * The fence around a process: two functions, one file for each mechanism (sandbox_linux.c).
  *
- * sandbox_spawn starts a program outside everything it does not need: fresh namespaces, an empty root, an unprivileged user, no
- * descriptor but one socket. The program calls sandbox_enter as soon as it is ready to hear strangers, and from then on has only
- * the system calls its role lists. Kernels and containers grant more or less of this; what was refused is reported, never ignored.
+ * sandbox_spawn starts a program outside everything it does not need: fresh namespaces, an empty root, an unprivileged
+ * user, no descriptor but one socket. The program calls sandbox_enter as soon as it is ready to hear strangers, and
+ * from then on has only the system calls its role lists. Kernels and containers grant more or less of this; what was
+ * refused is reported, never ignored.
  */
 #pragma once
 
@@ -12,18 +13,18 @@
 #include "base/result.h"
 
 /* The fences, each with the name it has in logs, in /info and in receipts. */
-#define SANDBOX_FENCES(X)                                             \
-  X(SYSTEM_CALLS, "seccomp")         /* default: kill the process */  \
-  X(NO_NEW_PRIVILEGES, "no_new_privs")                                \
-  X(NO_CAPABILITIES, "no_capabilities")                               \
-  X(RESOURCES, "rlimits")                                             \
-  X(UNDUMPABLE, "undumpable")        /* no ptrace, no core dump */    \
-  X(USER, "unprivileged_user")                                        \
-  X(NETWORK, "net_namespace")                                         \
-  X(MOUNT, "mount_namespace")                                         \
-  X(PROCESSES, "pid_namespace")                                       \
-  X(IPC, "ipc_namespace")                                             \
-  X(EMPTY_ROOT, "empty_root")                                         \
+#define SANDBOX_FENCES(X)                                    \
+  X(SYSTEM_CALLS, "seccomp") /* default: kill the process */ \
+  X(NO_NEW_PRIVILEGES, "no_new_privs")                       \
+  X(NO_CAPABILITIES, "no_capabilities")                      \
+  X(RESOURCES, "rlimits")                                    \
+  X(UNDUMPABLE, "undumpable") /* no ptrace, no core dump */  \
+  X(USER, "unprivileged_user")                               \
+  X(NETWORK, "net_namespace")                                \
+  X(MOUNT, "mount_namespace")                                \
+  X(PROCESSES, "pid_namespace")                              \
+  X(IPC, "ipc_namespace")                                    \
+  X(EMPTY_ROOT, "empty_root")                                \
   X(LANDLOCK, "landlock")
 
 #define SANDBOX_BIT(id, name) SANDBOX_BIT_##id,
@@ -42,13 +43,14 @@ const char *sandbox_name(enum sandbox_bit bit);
 /* The descriptors a spawned program finds. */
 enum { SANDBOX_SOCKET = 0, SANDBOX_PROGRAM = 3 };
 
-/* Starts `program` (an open, readable descriptor of a statically linked executable) with `socket` as descriptor 0 and itself as
- * descriptor 3, nothing else open, an empty environment, and argv = {name, the set of fences already held in decimal}.
- * `pidfd` (close-on-exec, the caller closes it) refers to the process. RESULT_IO if it could not be started at all. */
+/* Starts `program` (an open, readable descriptor of a statically linked executable) with `socket` as descriptor 0 and
+ * itself as descriptor 3, nothing else open, an empty environment, and argv = {name, the set of fences already held in
+ * decimal}. `pidfd` (close-on-exec, the caller closes it) refers to the process. RESULT_IO if it could not be started
+ * at all. */
 enum result must_use sandbox_spawn(const char *name, int program, int socket, pid_t *pid, int *pidfd);
 
 enum sandbox_role { SANDBOX_WORKER };
 
-/* Gives up everything but the role's system calls, for good. `held` comes in as what sandbox_spawn has done and goes out as all
- * that holds. RESULT_SANDBOX_REFUSED if one of SANDBOX_REQUIRED could not be had: the caller must end. */
+/* Gives up everything but the role's system calls, for good. `held` comes in as what sandbox_spawn has done and goes
+ * out as all that holds. RESULT_SANDBOX_REFUSED if one of SANDBOX_REQUIRED could not be had: the caller must end. */
 enum result must_use sandbox_enter(enum sandbox_role role, sandbox_set *held);

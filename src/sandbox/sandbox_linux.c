@@ -50,13 +50,15 @@ static bool map_id(const char *path, unsigned outside) {
 }
 
 static bool map_user(unsigned uid, unsigned gid) {
-  return write_file("/proc/self/setgroups", "deny", 4) && map_id("/proc/self/uid_map", uid) && map_id("/proc/self/gid_map", gid);
+  return write_file("/proc/self/setgroups", "deny", 4) && map_id("/proc/self/uid_map", uid) &&
+         map_id("/proc/self/gid_map", gid);
 }
 
 /* An empty, read-only file system as root; the old one is gone from this mount namespace. */
 static bool empty_root(void) {
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return false;
-  if (mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555") != 0) return false;
+  if (mount("none", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555") != 0)
+    return false;
   if (chdir("/tmp") != 0 || syscall(SYS_pivot_root, ".", ".") != 0) return false;
   if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) return false;
   return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0;
@@ -105,13 +107,15 @@ static _Noreturn void child_main(const struct child *child) {
   _exit(127);
 }
 
-enum result sandbox_spawn(const char *name, int program, int socket, pid_t *pid, int *pidfd) {
+enum result sandbox_spawn(const char *name, int program, int socket, pid_t *pid,
+                          int *pidfd /* NOLINT(readability-non-const-parameter): the kernel writes it */) {
   struct child child = {.name = name, .program = program, .socket = socket, .uid = geteuid(), .gid = getegid()};
   /* Root can have the namespaces without a user namespace, and then be nobody for real; others need one. */
   const uint64_t tries[] = {child.uid == 0 ? NAMESPACES : NAMESPACES | CLONE_NEWUSER, NAMESPACES | CLONE_NEWUSER, 0};
   for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
     child.flags = tries[i];
-    struct clone_args args = {.flags = child.flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
+    struct clone_args args = {
+        .flags = child.flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
     long made = syscall(SYS_clone3, &args, sizeof args);
     if (made == 0) child_main(&child);
     if (made > 0) {
@@ -129,8 +133,8 @@ static bool limit_resources(void) {
     int resource;
     rlim_t most;
   } limits[] = {
-      {RLIMIT_CORE, 0},    {RLIMIT_FSIZE, 0},    {RLIMIT_NPROC, 0},      {RLIMIT_NOFILE, 0}, {RLIMIT_MEMLOCK, 0},
-      {RLIMIT_MSGQUEUE, 0}, {RLIMIT_SIGPENDING, 16}, {RLIMIT_NICE, 0}, {RLIMIT_RTPRIO, 0},
+      {RLIMIT_CORE, 0},        {RLIMIT_FSIZE, 0},        {RLIMIT_NPROC, 0}, {RLIMIT_NOFILE, 0}, {RLIMIT_MEMLOCK, 0},
+      {RLIMIT_MSGQUEUE, 0},    {RLIMIT_SIGPENDING, 16},  {RLIMIT_NICE, 0},  {RLIMIT_RTPRIO, 0},
 #ifndef SANITIZE /* AddressSanitizer's shadow takes terabytes of address space */
       {RLIMIT_AS, 12ul << 30}, {RLIMIT_DATA, 2ul << 30},
 #endif
@@ -149,8 +153,8 @@ static bool drop_capabilities(void) {
   return syscall(SYS_capset, &header, none) == 0;
 }
 
-/* Landlock (Documentation/userspace-api/landlock.rst): a rule set that handles every access and allows none. The kernel's own
- * header may be older than the kernel, so the few numbers stand here. */
+/* Landlock (Documentation/userspace-api/landlock.rst): a rule set that handles every access and allows none. The
+ * kernel's own header may be older than the kernel, so the few numbers stand here. */
 static bool landlock(void) {
   struct {
     uint64_t files, network, scopes;
@@ -175,8 +179,8 @@ static bool landlock(void) {
   return held;
 }
 
-/* What a worker may ask of the kernel, each call with the arguments it may have. Beside each stands, in tests/fence, a test that
- * tries its forbidden neighbour. */
+/* What a worker may ask of the kernel, each call with the arguments it may have. Beside each stands, in tests/fence, a
+ * test that tries its forbidden neighbour. */
 static bool allow_worker(scmp_filter_ctx filter) {
   const struct scmp_arg_cmp on_socket = SCMP_A0(SCMP_CMP_EQ, SANDBOX_SOCKET);
   const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, ~(uint64_t)(PROT_READ | PROT_WRITE), 0);
@@ -188,15 +192,17 @@ static bool allow_worker(scmp_filter_ctx filter) {
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_exec);
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, &drop_pages);
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(setitimer), 1, &real_timer);
-  static const int plain[] = {SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-                              SCMP_SYS(exit_group),
+  static const int plain[] = {
+      SCMP_SYS(getrandom),   SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn),   SCMP_SYS(restart_syscall),
+      SCMP_SYS(exit_group),
 #ifdef SANITIZE /* the sanitizers' run time */
-                              SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(futex), SCMP_SYS(gettid), SCMP_SYS(getpid),
-                              SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack), SCMP_SYS(sched_yield),
-                              SCMP_SYS(tgkill),
+      SCMP_SYS(mmap),        SCMP_SYS(munmap),        SCMP_SYS(futex),          SCMP_SYS(gettid),
+      SCMP_SYS(getpid),      SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack),
+      SCMP_SYS(sched_yield), SCMP_SYS(tgkill),
 #endif
   };
-  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, plain[i], 0, NULL);
+  for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+    bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, plain[i], 0, NULL);
   return bad == 0;
 }
 

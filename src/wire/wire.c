@@ -28,17 +28,28 @@ struct field {
   size_t offset;
 };
 
-#define FIELD(kind, type, name) {kind, offsetof(struct type, name)}
+#define FIELD(kind, type, name) \
+  { kind, offsetof(struct type, name) }
 
 static void put_fields(struct buf *b, const struct field *fields, size_t count, const void *record) {
   for (size_t i = 0; i < count; i++) {
     const void *at = (const uint8_t *)record + fields[i].offset;
     switch (fields[i].kind) {
-      case U8: buf_put_u8(b, *(const uint8_t *)at); break;
-      case U32: buf_put_u32(b, *(const uint32_t *)at); break;
-      case U64: buf_put_u64(b, *(const uint64_t *)at); break;
-      case FLAG: buf_put_u8(b, *(const bool *)at); break;
-      case BLOCK: buf_put_block(b, *(const struct span *)at); break;
+      case U8:
+        buf_put_u8(b, *(const uint8_t *)at);
+        break;
+      case U32:
+        buf_put_u32(b, *(const uint32_t *)at);
+        break;
+      case U64:
+        buf_put_u64(b, *(const uint64_t *)at);
+        break;
+      case FLAG:
+        buf_put_u8(b, *(const bool *)at);
+        break;
+      case BLOCK:
+        buf_put_block(b, *(const struct span *)at);
+        break;
     }
   }
 }
@@ -48,56 +59,77 @@ static void get_fields(struct cursor *c, const struct field *fields, size_t coun
     void *at = (uint8_t *)record + fields[i].offset;
     uint8_t flag;
     switch (fields[i].kind) {
-      case U8: *(uint8_t *)at = cursor_u8(c); break;
-      case U32: *(uint32_t *)at = cursor_u32(c); break;
-      case U64: *(uint64_t *)at = cursor_u64(c); break;
+      case U8:
+        *(uint8_t *)at = cursor_u8(c);
+        break;
+      case U32:
+        *(uint32_t *)at = cursor_u32(c);
+        break;
+      case U64:
+        *(uint64_t *)at = cursor_u64(c);
+        break;
       case FLAG:
         flag = cursor_u8(c);
         if (flag > 1) c->bad = true;
         *(bool *)at = flag == 1;
         break;
-      case BLOCK: *(struct span *)at = cursor_block(c); break;
+      case BLOCK:
+        *(struct span *)at = cursor_block(c);
+        break;
     }
   }
 }
 
 #define COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
 
-static const struct field ready_fields[] = {
-    FIELD(BLOCK, wire_ready, engine_id), FIELD(U32, wire_ready, fences), FIELD(FLAG, wire_ready, image_shared)};
+static const struct field ready_fields[] = {FIELD(BLOCK, wire_ready, engine_id), FIELD(U32, wire_ready, fences),
+                                            FIELD(FLAG, wire_ready, image_shared)};
 
 static const struct field job_fields[] = {
-    FIELD(U64, wire_job, id),        FIELD(U32, wire_job, flags),       FIELD(U64, wire_job, timeout_ms),
-    FIELD(U64, wire_job, memory),    FIELD(U64, wire_job, steps),       FIELD(U32, wire_job, output),
+    FIELD(U64, wire_job, id),          FIELD(U32, wire_job, flags),     FIELD(U64, wire_job, timeout_ms),
+    FIELD(U64, wire_job, memory),      FIELD(U64, wire_job, steps),     FIELD(U32, wire_job, output),
     FIELD(U32, wire_job, log_entries), FIELD(U32, wire_job, log_entry), FIELD(U64, wire_job, time_ns),
-    FIELD(BLOCK, wire_job, seed),    FIELD(U32, wire_job, repeat),      FIELD(BLOCK, wire_job, script),
-    FIELD(BLOCK, wire_job, name),    FIELD(BLOCK, wire_job, entry),     FIELD(BLOCK, wire_job, input),
+    FIELD(BLOCK, wire_job, seed),      FIELD(U32, wire_job, repeat),    FIELD(BLOCK, wire_job, script),
+    FIELD(BLOCK, wire_job, name),      FIELD(BLOCK, wire_job, entry),   FIELD(BLOCK, wire_job, input),
     FIELD(U32, wire_job, secret_count)};
 
 static const struct field secret_fields[] = {FIELD(BLOCK, wire_secret, name), FIELD(BLOCK, wire_secret, value)};
 
-static const struct field log_fields[] = {FIELD(U64, wire_log, id), FIELD(U8, wire_log, level), FIELD(BLOCK, wire_log, text)};
+static const struct field log_fields[] = {FIELD(U64, wire_log, id), FIELD(U8, wire_log, level),
+                                          FIELD(BLOCK, wire_log, text)};
 
-static const struct field done_fields[] = {
-    FIELD(U64, wire_done, id),           FIELD(U32, wire_done, result),        FIELD(BLOCK, wire_done, output),
-    FIELD(BLOCK, wire_done, error),      FIELD(BLOCK, wire_done, stack),       FIELD(U32, wire_done, line),
-    FIELD(U32, wire_done, column),       FIELD(U64, wire_done, steps),         FIELD(U64, wire_done, memory_peak),
-    FIELD(U64, wire_done, wall_ns),      FIELD(U64, wire_done, cpu_ns),        FIELD(U32, wire_done, log_dropped),
-    FIELD(FLAG, wire_done, reusable),    FIELD(U32, wire_done, repeat_count),  FIELD(U64, wire_done, repeat_wall_ns),
-    FIELD(U64, wire_done, repeat_cpu_ns), FIELD(U64, wire_done, repeat_p50_ns), FIELD(U64, wire_done, repeat_p90_ns),
-    FIELD(U64, wire_done, repeat_p99_ns), FIELD(U64, wire_done, repeat_max_ns)};
+static const struct field done_fields[] = {FIELD(U64, wire_done, id),
+                                           FIELD(U32, wire_done, result),
+                                           FIELD(BLOCK, wire_done, output),
+                                           FIELD(BLOCK, wire_done, error),
+                                           FIELD(BLOCK, wire_done, stack),
+                                           FIELD(U32, wire_done, line),
+                                           FIELD(U32, wire_done, column),
+                                           FIELD(U64, wire_done, steps),
+                                           FIELD(U64, wire_done, memory_peak),
+                                           FIELD(U64, wire_done, wall_ns),
+                                           FIELD(U64, wire_done, cpu_ns),
+                                           FIELD(U32, wire_done, log_dropped),
+                                           FIELD(FLAG, wire_done, reusable),
+                                           FIELD(U32, wire_done, repeat_count),
+                                           FIELD(U64, wire_done, repeat_wall_ns),
+                                           FIELD(U64, wire_done, repeat_cpu_ns),
+                                           FIELD(U64, wire_done, repeat_p50_ns),
+                                           FIELD(U64, wire_done, repeat_p90_ns),
+                                           FIELD(U64, wire_done, repeat_p99_ns),
+                                           FIELD(U64, wire_done, repeat_max_ns)};
 
 /* A message whose body is one table of fields. */
-#define PLAIN(name, NAME)                                                     \
-  void wire_put_##name(struct buf *b, const struct wire_##name *m) {          \
-    msg_begin(b, WIRE_##NAME);                                                \
-    put_fields(b, name##_fields, COUNT(name##_fields), m);                    \
-  }                                                                           \
-  bool wire_get_##name(struct span body, struct wire_##name *m) {             \
-    struct cursor c = cursor_of(body);                                        \
-    *m = (struct wire_##name){0};                                             \
-    get_fields(&c, name##_fields, COUNT(name##_fields), m);                   \
-    return cursor_end(&c);                                                    \
+#define PLAIN(name, NAME)                                            \
+  void wire_put_##name(struct buf *b, const struct wire_##name *m) { \
+    msg_begin(b, WIRE_##NAME);                                       \
+    put_fields(b, name##_fields, COUNT(name##_fields), m);           \
+  }                                                                  \
+  bool wire_get_##name(struct span body, struct wire_##name *m) {    \
+    struct cursor c = cursor_of(body);                               \
+    *m = (struct wire_##name){0};                                    \
+    get_fields(&c, name##_fields, COUNT(name##_fields), m);          \
+    return cursor_end(&c);                                           \
   }
 
 PLAIN(ready, READY)
@@ -108,7 +140,8 @@ void wire_put_job(struct buf *b, const struct wire_job *m) {
   msg_begin(b, WIRE_JOB);
   put_fields(b, job_fields, COUNT(job_fields), m);
   if (m->secret_count > WIRE_SECRETS_MAX) b->bad = true;
-  for (uint32_t i = 0; !b->bad && i < m->secret_count; i++) put_fields(b, secret_fields, COUNT(secret_fields), &m->secrets[i]);
+  for (uint32_t i = 0; !b->bad && i < m->secret_count; i++)
+    put_fields(b, secret_fields, COUNT(secret_fields), &m->secrets[i]);
 }
 
 bool wire_get_job(struct span body, struct wire_job *m) {

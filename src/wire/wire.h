@@ -1,6 +1,6 @@
 /*
- * Every message between our processes: who may send it, and what its body holds. Bodies are read by typed gets that end with
- * "nothing remains"; a message that does not fit its table entry costs its sender's process its life.
+ * Every message between our processes: who may send it, and what its body holds. Bodies are read by typed gets that end
+ * with "nothing remains"; a message that does not fit its table entry costs its sender's process its life.
  */
 #pragma once
 
@@ -14,10 +14,10 @@ enum wire_peer { WIRE_KEEPER, WIRE_WORKER };
 enum wire_state { WIRE_STARTING = 1, WIRE_IDLE = 2, WIRE_BUSY = 4 };
 
 /* name, number, sender, states in which it is in order, state after it (0: the same) */
-#define WIRE_MESSAGES(X)                                  \
-  X(READY, 1, WIRE_WORKER, WIRE_STARTING, WIRE_IDLE)      \
-  X(JOB, 2, WIRE_KEEPER, WIRE_IDLE, WIRE_BUSY)            \
-  X(LOG, 3, WIRE_WORKER, WIRE_BUSY, 0)                    \
+#define WIRE_MESSAGES(X)                             \
+  X(READY, 1, WIRE_WORKER, WIRE_STARTING, WIRE_IDLE) \
+  X(JOB, 2, WIRE_KEEPER, WIRE_IDLE, WIRE_BUSY)       \
+  X(LOG, 3, WIRE_WORKER, WIRE_BUSY, 0)               \
   X(DONE, 4, WIRE_WORKER, WIRE_BUSY, WIRE_IDLE)
 
 #define WIRE_NUMBER(name, number, sender, states, next) WIRE_##name = number,
@@ -34,8 +34,8 @@ bool wire_in_order(enum wire_peer sender, uint8_t type, enum wire_state *state);
 
 /* READY: the worker's account of itself. */
 struct wire_ready {
-  struct span engine_id;  /* 64 hexadecimal digits */
-  uint32_t fences;        /* sandbox_set */
+  struct span engine_id; /* 64 hexadecimal digits */
+  uint32_t fences;       /* sandbox_set */
   bool image_shared;
 };
 
@@ -81,8 +81,8 @@ struct wire_done {
   uint64_t repeat_p50_ns, repeat_p90_ns, repeat_p99_ns, repeat_max_ns;
 };
 
-/* Each put fills `b` with a whole message for msg_send_built; each get reads a body, false if it does not fit. What get returns
- * points into the body. */
+/* Each put fills `b` with a whole message for msg_send_built; each get reads a body, false if it does not fit. What get
+ * returns points into the body. */
 void wire_put_ready(struct buf *b, const struct wire_ready *m);
 bool wire_get_ready(struct span body, struct wire_ready *m);
 void wire_put_job(struct buf *b, const struct wire_job *m);

@@ -1,10 +1,10 @@
 /*
  * The worker: runs scripts.
  *
- * Alone holds: one job's script, input and secrets, while it runs. Hears: its keeper, on descriptor 0. Never: opens, connects,
- * forks, executes, maps executable pages; it is linked without a TLS or database library, so it could not spell a key.
- * System calls after start: see allow_worker in sandbox/sandbox_linux.c. It allocates nothing after start: all its memory is
- * static or the guest's.
+ * Alone holds: one job's script, input and secrets, while it runs. Hears: its keeper, on descriptor 0. Never: opens,
+ * connects, forks, executes, maps executable pages; it is linked without a TLS or database library, so it could not
+ * spell a key. System calls after start: see allow_worker in sandbox/sandbox_linux.c. It allocates nothing after start:
+ * all its memory is static or the guest's.
  */
 #include <signal.h>
 #include <sys/resource.h>
@@ -20,7 +20,8 @@
 /* The native stack that the deepest allowed recursion of guest code needs; only pages that are touched cost memory. */
 #define STACK_SIZE (256ul << 20)
 
-/* Time is up: first the script is asked (most loops poll), this much later it is left by force; the keeper kills after that. */
+/* Time is up: first the script is asked (most loops poll), this much later it is left by force; the keeper kills after
+ * that. */
 #define PATIENCE_US 15000
 
 static uint8_t job_memory[WIRE_JOB_MAX], answer_memory[WIRE_ANSWER_MAX];
@@ -68,13 +69,22 @@ static void send_log(void *context, enum engine_level level, struct span text) {
 }
 
 static void translate(const struct wire_job *m, struct engine_job *job) {
-  *job = (struct engine_job){
-      .script = m->script, .name = m->name, .entry = m->entry, .input = m->input,
-      .secret_count = m->secret_count,
-      .limits = {.memory = m->memory, .steps = m->steps, .output = m->output, .log_entries = m->log_entries, .log_entry = m->log_entry},
-      .check_only = m->flags & WIRE_CHECK_ONLY, .deterministic = m->flags & WIRE_DETERMINISTIC, .time_ns = m->time_ns};
+  *job = (struct engine_job){.script = m->script,
+                             .name = m->name,
+                             .entry = m->entry,
+                             .input = m->input,
+                             .secret_count = m->secret_count,
+                             .limits = {.memory = m->memory,
+                                        .steps = m->steps,
+                                        .output = m->output,
+                                        .log_entries = m->log_entries,
+                                        .log_entry = m->log_entry},
+                             .check_only = m->flags & WIRE_CHECK_ONLY,
+                             .deterministic = m->flags & WIRE_DETERMINISTIC,
+                             .time_ns = m->time_ns};
   memcpy(job->seed, m->seed.data, sizeof job->seed);
-  for (uint32_t i = 0; i < m->secret_count; i++) job->secrets[i] = (struct engine_secret){m->secrets[i].name, m->secrets[i].value};
+  for (uint32_t i = 0; i < m->secret_count; i++)
+    job->secrets[i] = (struct engine_secret){m->secrets[i].name, m->secrets[i].value};
 }
 
 /* Times of many executions: how many took how long, in buckets of 1/32 of a power of two. */
@@ -90,9 +100,10 @@ static size_t bucket_of(uint64_t ns) {
   return (top - 4) * 32 + (size_t)(ns >> (top - 5) & 31);
 }
 
+/* The middle of a bucket. */
 static uint64_t bucket_time(size_t bucket) {
   if (bucket < 32) return bucket;
-  return (32 + bucket % 32) << (bucket / 32 - 1);
+  return (65 + 2 * (bucket % 32)) << (bucket / 32 - 1) >> 1;
 }
 
 static void note(struct histogram *h, uint64_t ns) {
@@ -111,7 +122,8 @@ static uint64_t percentile(const struct histogram *h, uint64_t percent) {
 }
 
 /* The executions before the last: each in a fresh world, none reported. False if one failed; it is then the last. */
-static bool repeat(const struct engine_job *job, uint32_t times, struct engine_outcome *outcome, struct wire_done *done) {
+static bool repeat(const struct engine_job *job, uint32_t times, struct engine_outcome *outcome,
+                   struct wire_done *done) {
   static struct histogram h;
   h = (struct histogram){.count = 0};
   uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), last = wall;
@@ -145,9 +157,11 @@ static void report(struct wire_done *done, const struct engine_outcome *outcome)
   done->log_dropped = outcome->usage.log_dropped;
 }
 
-/* A guest that could spoil its own engine's strings may hand over bytes that are no text; nobody else shall see them. */
+/* A guest that could spoil its own engine's strings may hand over bytes that are no text; nobody else shall see them.
+ */
 static void check_texts(struct engine_outcome *outcome) {
-  if (!text_utf8_valid(outcome->error) || outcome->error.len > 65536) outcome->error = span_text("an error that cannot be shown");
+  if (!text_utf8_valid(outcome->error) || outcome->error.len > 65536)
+    outcome->error = span_text("an error that cannot be shown");
   if (!text_utf8_valid(outcome->stack) || outcome->stack.len > 65536) outcome->stack = span_text("");
 }
 

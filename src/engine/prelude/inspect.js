@@ -4,7 +4,7 @@
 // shown as its target; no object is asked for toString, valueOf, instanceof or (as Node would) for what its
 // Symbol.for('nodejs.util.inspect.custom') returns. Two exceptions, which find no state to disturb: %j runs toJSON, as
 // JSON.stringify does, and a look-alike such as Object.create(Map.prototype) makes a check below throw, of which QuickJS tells
-// Error.prepareStackTrace.
+// Error.prepareStackTrace. There are no templates with ${} here: QuickJS makes them calls of String.prototype.concat.
 let inspect; // (value) -> string
 let format; // (list of arguments) -> string
 
@@ -50,18 +50,13 @@ let format; // (list of arguments) -> string
     return slot !== undefined && hasOwn(slot, 'value') ? slot.value : undefined;
   }
 
-  // The descriptor of a property, own or inherited.
-  function findSlot(object, key) {
+  // The value of a property, own or inherited, if that is a string.
+  function findString(object, key, otherwise) {
     for (let i = 0; object !== null && i < CHAIN; i++) {
-      if (hasOwn(object, key)) return ObjectGetOwnPropertyDescriptor(object, key);
+      if (hasOwn(object, key)) return stringOr(own(object, key), otherwise);
       object = parent(object);
     }
-    return undefined;
-  }
-
-  function findString(object, key, otherwise) {
-    const slot = findSlot(object, key);
-    return slot !== undefined && hasOwn(slot, 'value') ? stringOr(slot.value, otherwise) : otherwise;
+    return otherwise;
   }
 
   // ---- what an object's prototypes say of it ----
@@ -102,9 +97,9 @@ let format; // (list of arguments) -> string
 
   // "Foo(2) [Map]", "[Object: null prototype]": what stands before the brace.
   const title = (about, usual, size = '') =>
-    (about.name === null ? `[${usual}${size}: null prototype]` : `${about.name}${size}`) + tagAfter(about, usual);
+    (about.name === null ? '[' + usual + size + ': null prototype]' : about.name + size) + tagAfter(about, usual);
   const tagAfter = (about, usual = '') =>
-    (about.tag === '' || about.tag === (about.name ?? usual) ? '' : ` [${about.tag}]`);
+    (about.tag === '' || about.tag === (about.name ?? usual) ? '' : ' [' + about.tag + ']');
 
   // ---- primitives ----
 
@@ -116,24 +111,26 @@ let format; // (list of arguments) -> string
 
   function escapeOf(unit) {
     const code = codeAt(unit, 0);
-    return `\\${shortEscapes[unit] ?? (code < 256 ? `x${upperCase(hex(code))}` : `u${hex(code)}`)}`;
+    return '\\' + (shortEscapes[unit] ?? (code < 256 ? 'x' + upperCase(hex(code)) : 'u' + hex(code)));
   }
 
   function escaped(text, pattern) {
-    let out = '', last = 0;
     pattern.lastIndex = 0;
-    for (let match = execRegExp(pattern, text); match !== null; match = execRegExp(pattern, text)) {
-      out += sliceString(text, last, match.index) + escapeOf(match[0]);
+    let match = execRegExp(pattern, text), last = 0;
+    if (match === null) return text;
+    const parts = list(); // not a string that grows: QuickJS would copy it each time
+    for (; match !== null; match = execRegExp(pattern, text)) {
+      append(parts, sliceString(text, last, match.index) + escapeOf(match[0]));
       last = pattern.lastIndex;
     }
-    return last === 0 ? text : out + sliceString(text, last);
+    return joinArray(parts, '') + sliceString(text, last);
   }
 
   function quoted(text) {
-    if (!contains(text, "'")) return `'${escaped(text, unprintable)}'`;
-    if (!contains(text, '"')) return `"${escaped(text, unprintable)}"`;
-    if (!contains(text, '`') && !contains(text, '${')) return `\`${escaped(text, unprintable)}\``;
-    return `'${escaped(text, unprintableOrQuote)}'`;
+    if (!contains(text, "'")) return "'" + escaped(text, unprintable) + "'";
+    if (!contains(text, '"')) return '"' + escaped(text, unprintable) + '"';
+    if (!contains(text, '`') && !contains(text, '${')) return '`' + escaped(text, unprintable) + '`';
+    return "'" + escaped(text, unprintableOrQuote) + "'";
   }
 
   // Each line with its newline.
@@ -146,30 +143,30 @@ let format; // (list of arguments) -> string
     return out;
   }
 
-  const plural = (count, what) => `${count} ${what}${count > 1 ? 's' : ''}`;
+  const plural = (count, what) => count + ' ' + what + (count > 1 ? 's' : '');
 
   function showString(text, indent) {
-    const trailer = text.length > STRING ? `... ${plural(text.length - STRING, 'more character')}` : '';
+    const trailer = text.length > STRING ? '... ' + plural(text.length - STRING, 'more character') : '';
     if (trailer !== '') text = sliceString(text, 0, STRING);
     if (text.length <= LINE_MIN || text.length <= LINE - indent - 4) return quoted(text) + trailer;
     const parts = lines(text);
     for (let i = 0; i < parts.length; i++) parts[i] = quoted(parts[i]);
-    return joinArray(parts, ` +\n${repeatString(' ', indent + 2)}`) + trailer;
+    return joinArray(parts, ' +\n' + repeatString(' ', indent + 2)) + trailer;
   }
 
   function showPrimitive(value, indent) {
     switch (typeof value) {
       case 'string': return showString(value, indent);
-      case 'number': return value === 0 && 1 / value < 0 ? '-0' : `${value}`;
-      case 'bigint': return `${value}n`;
+      case 'number': return value === 0 && 1 / value < 0 ? '-0' : '' + value;
+      case 'bigint': return value + 'n';
       case 'symbol': return symbolText(value);
-      default: return `${value}`;
+      default: return '' + value;
     }
   }
 
   // ---- what an object holds besides its properties: (state, value, depth, output) appends it ----
 
-  const moreItems = (count) => `... ${plural(count, 'more item')}`;
+  const moreItems = (count) => '... ' + plural(count, 'more item');
   const unknownItems = (state, value, depth, output) => append(output, '<items unknown>');
 
   // Asked before each entry. True, and says so in the output, once everything allowed has been written.
@@ -195,14 +192,14 @@ let format; // (list of arguments) -> string
   function sparseItems(state, value, depth, output, index) {
     const keys = listKeys(state, value, ObjectKeys);
     for (let i = index; i < keys.length && isIndex(keys[i]) && output.length < ITEMS && !full(state, output); i++) {
-      if (+keys[i] > index) append(output, `<${plural(+keys[i] - index, 'empty item')}>`);
+      if (+keys[i] > index) append(output, '<' + plural(+keys[i] - index, 'empty item') + '>');
       index = +keys[i];
       if (output.length === ITEMS) break;
       append(output, showSlot(state, ObjectGetOwnPropertyDescriptor(value, keys[i]), depth));
       index++;
     }
     const rest = value.length - index;
-    if (rest > 0) append(output, output.length < ITEMS ? `<${plural(rest, 'empty item')}>` : moreItems(rest));
+    if (rest > 0) append(output, output.length < ITEMS ? '<' + plural(rest, 'empty item') + '>' : moreItems(rest));
   }
 
   const iterated = (sizeOf, iterate, next, show) => (state, value, depth, output) => {
@@ -214,12 +211,12 @@ let format; // (list of arguments) -> string
   };
   const setItems = iterated(setSize, setValues, nextOfSet, (state, value, depth) => showValue(state, value, depth));
   const mapItems = iterated(mapSize, mapEntries, nextOfMap, (state, entry, depth) =>
-    `${showValue(state, entry[0], depth)} => ${showValue(state, entry[1], depth)}`);
+    showValue(state, entry[0], depth) + ' => ' + showValue(state, entry[1], depth));
 
   function promiseItems(state, value, depth, output) {
     const settled = promiseState(value);
     if (settled === 0) return append(output, '<pending>');
-    append(output, `${settled === 2 ? '<rejected> ' : ''}${showValue(state, promiseResult(value), depth)}`);
+    append(output, (settled === 2 ? '<rejected> ' : '') + showValue(state, promiseResult(value), depth));
   }
 
   const bufferItems = (byteLength) => (state, value, depth, output) => {
@@ -227,30 +224,25 @@ let format; // (list of arguments) -> string
     try {
       const bytes = new SafeUint8Array(value, 0, shown);
       for (let i = 0; i < shown; i++) append(digits, hex(bytes[i]));
-      if (length > shown) append(digits, `... ${plural(length - shown, 'more byte')}`);
-      append(output, `[Uint8Contents]: <${joinArray(digits, ' ')}>`);
+      if (length > shown) append(digits, '... ' + plural(length - shown, 'more byte'));
+      append(output, '[Uint8Contents]: <' + joinArray(digits, ' ') + '>');
     } catch {
       append(output, '(detached)');
     }
-    append(output, `byteLength: ${length}`);
+    append(output, 'byteLength: ' + length);
   };
 
   function dataViewItems(state, value, depth, output) {
-    append(output, `byteLength: ${dataViewLength(value)}`);
-    append(output, `byteOffset: ${dataViewOffset(value)}`);
-    append(output, `buffer: ${showValue(state, dataViewBuffer(value), depth)}`);
+    append(output, 'byteLength: ' + dataViewLength(value));
+    append(output, 'byteOffset: ' + dataViewOffset(value));
+    append(output, 'buffer: ' + showValue(state, dataViewBuffer(value), depth));
   }
 
   // ---- errors ----
 
-  const nativeStack = ObjectGetOwnPropertyDescriptor(Error.prototype, 'stack')?.get; // QuickJS; V8 has own data properties
-
-  function stackOf(error) {
-    const slot = findSlot(error, 'stack');
-    if (slot === undefined) return '';
-    if (hasOwn(slot, 'value')) return stringOr(slot.value, '');
-    return nativeStack !== undefined && slot.get === nativeStack ? stringOr(apply(nativeStack, error, list()), '') : '';
-  }
+  // A data property in V8; what a getter of Error.prototype finds inside the error in QuickJS.
+  const innerStack = ObjectGetOwnPropertyDescriptor(Error.prototype, 'stack')?.get ?? (() => '');
+  const stackOf = (error) => stringOr(hasOwn(error, 'stack') ? own(error, 'stack') : apply(innerStack, error, list()), '');
 
   // Where the lines "    at f (script.js:3:5)" begin, -1 if there are none. The message may look like one.
   function framesAt(stack, message) {
@@ -264,7 +256,7 @@ let format; // (list of arguments) -> string
     const label = title(about, 'Error'), after = sliceString(head, name.length, name.length + 1);
     const regular = sliceString(name, -5) === 'Error' && indexInString(head, name) === 0 && contains(':\n', after);
     if (label === name || !regular) return head;
-    return (contains(label, name) ? label : `${label} [${name}]`) + sliceString(head, name.length);
+    return (contains(label, name) ? label : label + ' [' + name + ']') + sliceString(head, name.length);
   }
 
   // V8 begins the stack with "name: message"; QuickJS has only the frames there.
@@ -272,11 +264,11 @@ let format; // (list of arguments) -> string
     const name = findString(error, 'name', 'Error'), message = findString(error, 'message', '');
     const stack = stackOf(error), at = framesAt(stack, message);
     let head = at === -1 ? stack : sliceString(stack, 0, at);
-    if (head === '') head = name === '' || message === '' ? name + message : `${name}: ${message}`;
+    if (head === '') head = name === '' || message === '' ? name + message : name + ': ' + message;
     head = relabelled(head, name, about);
-    if (at === -1) return `[${head}]`;
+    if (at === -1) return '[' + head + ']';
     const end = codeAt(stack, stack.length - 1) === 10 ? -1 : stack.length;
-    return `${head}${at === 0 ? '\n' : ''}${sliceString(stack, at, end)}`;
+    return head + (at === 0 ? '\n' : '') + sliceString(stack, at, end);
   }
 
   const indented = (text, indent) => (indent === 0 ? text : joinArray(lines(text), repeatString(' ', indent)));
@@ -299,18 +291,18 @@ let format; // (list of arguments) -> string
   // base: text before the brace; open: up to and including the bracket or brace; items: see above, null if there are none;
   // keys: the properties to show, null for the usual ones.
   const shapeOf = (base, open, items, keys) => ({ base, open, items, keys });
-  const holding = (about, usual, items) => shapeOf('', `${title(about, usual)} {`, items, null);
+  const holding = (about, usual, items) => shapeOf('', title(about, usual) + ' {', items, null);
   const counted = (about, usual, size, items) =>
-    shapeOf('', `${title(about, usual, `(${size})`)} {`, size > 0 ? items : null, null);
+    shapeOf('', title(about, usual, '(' + size + ')') + ' {', size > 0 ? items : null, null);
   const literal = (about, usual, text) =>
-    shapeOf(title(about, usual) === usual ? text : `${title(about, usual)} ${text}`, '{', null, null);
+    shapeOf(title(about, usual) === usual ? text : title(about, usual) + ' ' + text, '{', null, null);
   const closing = (shape) => (shape.open[shape.open.length - 1] === '[' ? ']' : '}');
 
   const boxed = (name, unbox) => (state, value, about) => {
     const primitive = unbox(value);
-    const text = `[${name}${about.name === name ? '' : ` (${about.name})`}: ${showPrimitive(primitive, state.indent)}]`;
+    const who = about.name === name ? name : name + ' (' + about.name + ')';
     const keys = typeof primitive === 'string' ? namedKeys(state, value, primitive.length) : null;
-    return shapeOf(text + tagAfter(about), '{', null, keys);
+    return shapeOf('[' + who + ': ' + showPrimitive(primitive, state.indent) + ']' + tagAfter(about), '{', null, keys);
   };
 
   // The shape of an object with internal state, which only a call that throws without it can tell.
@@ -327,7 +319,7 @@ let format; // (list of arguments) -> string
     TypedArray(state, value, about) {
       const size = typedArrayLength(value);
       about.tag = typedArrayName(value);
-      const open = `${title(about, about.tag, `(${size})`)} [`;
+      const open = title(about, about.tag, '(' + size + ')') + ' [';
       return shapeOf('', open, size > 0 ? typedArrayItems : null, namedKeys(state, value, size));
     },
     ArrayBuffer: branded('ArrayBuffer', arrayBufferLength, bufferItems(arrayBufferLength)),
@@ -359,23 +351,23 @@ let format; // (list of arguments) -> string
   }
 
   function classBase(fn, about) {
-    const base = `class ${stringOr(own(fn, 'name'), '') || '(anonymous)'}`;
-    if (about.name === null) return `[${base} extends [null prototype]]`;
-    const kin = (about.name === 'Function' ? '' : ` [${about.name}]`) + tagAfter(about);
+    const base = '[class ' + (stringOr(own(fn, 'name'), '') || '(anonymous)');
+    if (about.name === null) return base + ' extends [null prototype]]';
+    const kin = (about.name === 'Function' ? '' : ' [' + about.name + ']') + tagAfter(about);
     const parentName = findString(parent(fn), 'name', '');
-    return `[${base}${kin}${parentName === '' ? '' : ` extends ${parentName}`}]`;
+    return base + kin + (parentName === '' ? ']' : ' extends ' + parentName + ']');
   }
 
   function functionBase(fn, about) {
     const name = findString(fn, 'name', '');
     const type = sliceString(about.tag, -8) === 'Function' ? about.tag : 'Function'; // AsyncFunction, GeneratorFunction...
-    const base = `[${type}${about.name === null ? ' (null prototype)' : ''}${name === '' ? ' (anonymous)' : `: ${name}`}]`;
-    return base + (about.name === type || about.name === null ? '' : ` ${about.name}`) + tagAfter(about);
+    const base = '[' + type + (about.name === null ? ' (null prototype)' : '') + (name === '' ? ' (anonymous)]' : ': ' + name + ']');
+    return base + (about.name === type || about.name === null ? '' : ' ' + about.name) + tagAfter(about);
   }
 
   function arrayShape(state, value, about) {
-    const prefix = about.name === 'Array' && about.tag === '' ? '' : `${title(about, 'Array', `(${value.length})`)} `;
-    return shapeOf('', `${prefix}[`, value.length > 0 ? arrayItems : null, namedKeys(state, value, value.length));
+    const prefix = about.name === 'Array' && about.tag === '' ? '' : title(about, 'Array', '(' + value.length + ')') + ' ';
+    return shapeOf('', prefix + '[', value.length > 0 ? arrayItems : null, namedKeys(state, value, value.length));
   }
 
   // Object.prototype.toString knows, but reads a tag first. Few objects have an iterator of their own, so that is asked first.
@@ -409,7 +401,7 @@ let format; // (list of arguments) -> string
 
   function isIndex(key) {
     const index = +key >>> 0;
-    return index !== 0xffffffff && `${index}` === key;
+    return index !== 0xffffffff && '' + index === key;
   }
 
   // What takes time is paid for even if little comes of it: a huge object in a thousand places must not be listed in each.
@@ -427,10 +419,10 @@ let format; // (list of arguments) -> string
 
   // The enumerable ones, strings first; for %o all. No more than can be shown.
   function visibleKeys(state, value, names = listNames(state, value), start = 0) {
+    const symbols = state.hidden ? list() : listKeys(state, value, ObjectGetOwnPropertySymbols);
+    if (start === 0 && symbols.length === 0) return names;
     const keys = list();
     for (let i = start; i < names.length && i - start < OUTPUT / 4; i++) append(keys, names[i]);
-    if (state.hidden) return keys;
-    const symbols = listKeys(state, value, ObjectGetOwnPropertySymbols);
     for (let i = 0; i < symbols.length; i++) {
       if (isEnumerable(value, symbols[i])) append(keys, symbols[i]);
     }
@@ -449,9 +441,9 @@ let format; // (list of arguments) -> string
   const identifier = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
 
   function showKey(key, slot) {
-    if (typeof key === 'symbol') return `[${escaped(symbolText(key), unprintableOrQuote)}]`;
+    if (typeof key === 'symbol') return '[' + escaped(symbolText(key), unprintableOrQuote) + ']';
     if (key === '__proto__') return "['__proto__']";
-    if (!slot.enumerable) return `[${escaped(key, unprintableOrQuote)}]`;
+    if (!slot.enumerable) return '[' + escaped(key, unprintableOrQuote) + ']';
     return execRegExp(identifier, key) !== null ? key : quoted(key);
   }
 
@@ -463,7 +455,7 @@ let format; // (list of arguments) -> string
 
   function showProperty(state, value, key, depth) {
     const slot = ObjectGetOwnPropertyDescriptor(value, key);
-    return `${spend(state, showKey(key, slot))}: ${showSlot(state, slot, depth)}`;
+    return spend(state, showKey(key, slot)) + ': ' + showSlot(state, slot, depth);
   }
 
   // ---- layout ----
@@ -499,7 +491,7 @@ let format; // (list of arguments) -> string
     for (let i = 0; i < count; i += columns) {
       const last = MathMin(i + columns, count) - 1;
       let row = '';
-      for (let j = i; j < last; j++) row += pad(`${output[j]}, `, widths[j - i]);
+      for (let j = i; j < last; j++) row += pad(output[j] + ', ', widths[j - i]);
       append(rows, row + (pad === padStart ? padStart(output[last], widths[last - i] - 2) : output[last]));
     }
     if (count < output.length) append(rows, output[count]);
@@ -514,13 +506,13 @@ let format; // (list of arguments) -> string
 
   function layOut(state, output, shape, depth, value) {
     const rows = closing(shape) === ']' && output.length > 6 ? inColumns(state, output, value) : output;
-    const head = shape.base === '' ? shape.open : `${shape.base} ${shape.open}`;
+    const head = shape.base === '' ? shape.open : shape.base + ' ' + shape.open;
     if (state.deepest - depth < COMPACT && rows.length === output.length && fitsLine(state, output, shape)) {
       const line = joinArray(output, ', ');
-      if (!contains(line, '\n')) return `${head} ${line} ${closing(shape)}`;
+      if (!contains(line, '\n')) return head + ' ' + line + ' ' + closing(shape);
     }
-    const newline = `\n${repeatString(' ', state.indent)}`;
-    return `${head}${newline}  ${joinArray(rows, `,${newline}  `)}${newline}${closing(shape)}`;
+    const newline = '\n' + repeatString(' ', state.indent);
+    return head + newline + '  ' + joinArray(rows, ',' + newline + '  ') + newline + closing(shape);
   }
 
   // ---- one value ----
@@ -539,7 +531,7 @@ let format; // (list of arguments) -> string
   function circular(state, object) {
     const circles = (state.circles ??= new SafeMap());
     if (!mapHas(circles, object)) mapSet(circles, object, mapSize(circles) + 1);
-    return `[Circular *${mapGet(circles, object)}]`;
+    return '[Circular *' + mapGet(circles, object) + ']';
   }
 
   function showContents(state, value, depth, shape, keys) {
@@ -562,12 +554,12 @@ let format; // (list of arguments) -> string
     if (keys.length === 0 && shape.items === null) return spend(state, shape.base || shape.open + closing(shape));
     if (depth > state.depth) {
       const name = title(about, basicName(value, about));
-      return spend(state, about.name === null ? name : `[${name}]`);
+      return spend(state, about.name === null ? name : '[' + name + ']');
     }
     state.left -= shape.base.length + shape.open.length + 2;
     const output = showContents(state, value, depth + 1, shape, keys);
     if (state.circles !== null && mapHas(state.circles, value)) {
-      shape.base = `<ref *${mapGet(state.circles, value)}>${shape.base === '' ? '' : ` ${shape.base}`}`;
+      shape.base = '<ref *' + mapGet(state.circles, value) + (shape.base === '' ? '>' : '> ' + shape.base);
     }
     return layOut(state, output, shape, depth + 1, value);
   }
@@ -587,7 +579,7 @@ let format; // (list of arguments) -> string
     }
   }
 
-  const clipped = (text) => (text.length > OUTPUT ? `${sliceString(text, 0, OUTPUT)}... more` : text);
+  const clipped = (text) => (text.length > OUTPUT ? sliceString(text, 0, OUTPUT) + '... more' : text);
   const show = (value, depth, hidden) =>
     clipped(isPrimitive(value) ? showPrimitive(value, 0) : showValue(newState(depth, hidden), value, 0));
 
@@ -605,7 +597,7 @@ let format; // (list of arguments) -> string
 
   function showJSON(value) {
     try {
-      return `${JSONStringify(value)}`;
+      return '' + JSONStringify(value);
     } catch (thrown) {
       const error = isPrimitive(thrown) ? null : behind(thrown);
       return lines(findString(error, 'message', ''))[0] === circleMessage ? '[Circular]' : '<inspection failed>';
@@ -631,31 +623,33 @@ let format; // (list of arguments) -> string
     c: () => '', // CSS
   };
 
-  // Replaces the directives in the first argument. The text, and how many arguments that took.
-  function interpolated(args) {
+  // Appends the first argument, its directives replaced. How many arguments that took.
+  function interpolate(args, parts) {
     const first = args[0];
-    let text = '', used = 1, last = 0;
+    let used = 1, last = 0, left = OUTPUT;
     for (let at = indexInString(first, '%'); at !== -1 && at + 1 < first.length; at = indexInString(first, '%', at + 2)) {
       const letter = first[at + 1], directive = used < args.length ? directives[letter] : undefined;
-      if (letter !== '%' && directive === undefined) continue;
-      text += sliceString(first, last, letter === '%' ? at + 1 : at);
-      if (letter !== '%') text += directive(args[used++]);
+      if (left < 0 || (letter !== '%' && directive === undefined)) continue;
+      const shown = letter === '%' ? '%' : directive(args[used++]);
+      append(parts, sliceString(first, last, at) + shown);
+      left -= shown.length + 1;
       last = at + 2;
-      if (text.length > OUTPUT) break;
     }
-    return { text: text + sliceString(first, last), used };
+    append(parts, sliceString(first, last));
+    return used;
   }
 
   format = (args) => {
     if (args.length === 0) return '';
-    const plain = typeof args[0] === 'string';
-    if (args.length === 1) return plain ? args[0] : inspect(args[0]);
-    const start = plain ? interpolated(args) : { text: inspect(args[0]), used: 1 };
-    let text = start.text;
-    for (let i = start.used; i < args.length && text.length <= OUTPUT; i++) {
-      text += ` ${typeof args[i] === 'string' ? args[i] : inspect(args[i])}`;
+    if (args.length === 1) return typeof args[0] === 'string' ? args[0] : inspect(args[0]);
+    const parts = list();
+    let left = OUTPUT;
+    for (let i = typeof args[0] === 'string' ? interpolate(args, parts) : 0; i < args.length && left > 0; i++) {
+      const shown = typeof args[i] === 'string' ? args[i] : inspect(args[i]);
+      append(parts, i === 0 ? shown : ' ' + shown);
+      left -= shown.length + 1;
     }
-    return clipped(text);
+    return clipped(joinArray(parts, ''));
   };
 
   // ---- what the language starts with ----
@@ -671,7 +665,8 @@ let format; // (list of arguments) -> string
   mapSet(builtins, null, { name: null, tag: '', kind: undefined }); // an object without a prototype
   ReflectOwnKeys(globalThis).forEach((key) => {
     const maker = own(globalThis, key);
-    if (typeof maker === 'function' && !isPrimitive(own(maker, 'prototype'))) learn(maker.prototype, maker.name);
+    const prototype = typeof maker === 'function' ? own(maker, 'prototype') : null;
+    if (!isPrimitive(prototype) && own(prototype, 'constructor') === maker) learn(prototype, maker.name);
   });
   [async () => {}, function* () {}, async function* () {}].forEach((fn) => {
     const prototype = ObjectGetPrototypeOf(fn);

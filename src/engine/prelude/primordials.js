@@ -90,7 +90,7 @@ const regExpFlags = list();
   }
 });
 function regExpText(regExp) {
-  let text = `/${regExpSource(regExp)}/`;
+  let text = '/' + regExpSource(regExp) + '/';
   for (let i = 0; i < regExpFlags.length; i++) text += regExpFlags[i].isSet(regExp) ? regExpFlags[i].letter : '';
   return text;
 }

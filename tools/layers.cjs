@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// Who may include whom (DESIGN.md, "The source tree"): exits 1 and names each include that the table does not allow.
+const fs = require('node:fs'), path = require('node:path');
+
+const MAY = {
+  base: [],
+  wire: ['base'],
+  sandbox: ['base'],
+  engine: ['base'],
+  worker: ['base', 'wire', 'sandbox', 'engine'],
+  dispatch: ['base', 'wire', 'sandbox'],
+  cli: ['base', 'wire', 'sandbox', 'dispatch'],
+};
+// What only one folder may include of the system.
+const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto'], 'linux/landlock.h': ['sandbox'] };
+
+const root = path.join(__dirname, '..', 'src');
+let wrong = 0, seen = 0;
+const complain = (file, text) => { wrong++; console.log(`${file}: ${text}`); };
+
+for (const folder of fs.readdirSync(root)) {
+  const dir = path.join(root, folder);
+  if (!fs.statSync(dir).isDirectory()) continue;
+  for (const name of fs.readdirSync(dir).filter((n) => /\.[ch]$/.test(n))) {
+    const file = `src/${folder}/${name}`;
+    if (!(folder in MAY)) { complain(file, `folder ${folder} is not in the table of layers`); continue; }
+    for (const [, quote, included] of fs.readFileSync(path.join(dir, name), 'utf8').matchAll(/^#include ([<"])([^>"]+)/gm)) {
+      seen++;
+      const layer = included.split('/')[0];
+      if (quote === '"' && included.includes('/') && layer !== folder && !MAY[folder].includes(layer)) complain(file, `may not include ${included}`);
+      for (const [what, who] of Object.entries(ONLY)) {
+        if (quote === '<' && included.startsWith(what) && !who.includes(folder)) complain(file, `may not include <${included}>`);
+      }
+    }
+  }
+}
+if (seen === 0) complain('src', 'no includes found');
+process.exit(wrong === 0 ? 0 : 1);
