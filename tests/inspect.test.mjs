@@ -7,7 +7,8 @@ import util from 'node:util';
 import vm from 'node:vm';
 
 const root = new URL('../', import.meta.url);
-const prelude = ['primordials', 'inspect'].map((name) => readFileSync(new URL(`src/engine/prelude/${name}.js`, root), 'utf8')).join('\n');
+const source = (name) => readFileSync(new URL(`src/engine/prelude/${name}.js`, root), 'utf8');
+const prelude = `'use strict';${source('primordials')}${source('inspect')}return { inspect, format };`;
 
 // Gives a realm proxy(), revoked() and promise(), and returns {inspect, format} of a prelude evaluated in it. Its `host` knows
 // the proxies and promises that were made with these. `format` takes an array.
@@ -37,7 +38,7 @@ const setup = `(() => {
     promiseState(value) { const known = get(settled, value); return known === undefined ? -1 : known.state; },
     promiseResult: (value) => get(settled, value).result,
   };
-  const { inspect, format } = new Function('host', ${JSON.stringify(`'use strict';${prelude}\nreturn { inspect, format };`)})(host);
+  const { inspect, format } = new Function('host', ${JSON.stringify(prelude)})(host);
   const listOf = (args, copy = setPrototypeOf([], null)) => {
     for (let i = 0; i < args.length; i++) copy[i] = args[i];
     return copy;
@@ -407,7 +408,7 @@ test('an error without a header in its stack, as in QuickJS', () => {
 test('an error that was tampered with', () => {
   const cases = [
     ["Object.defineProperties(new Error('boom'), { stack: { get() { throw 1; } }, message: { get() { throw 1; } } })", '[Error]'],
-    ["Object.defineProperties(new Error('boom'), { stack: { value: {} }, name: { value: 5 }, message: { value: [] } })", '[Error]'],
+    ["Object.defineProperties(new Error(), { stack: { value: {} }, name: { value: 5 }, message: { value: [] } })", '[Error]'],
     ["Object.defineProperties(new Error('boom'), { stack: { value: '' }, name: { value: '' } })", '[boom]'],
     ["Object.defineProperty(Object.assign(new Error('boom'), { stack: '' }), 'cause', { get() { throw 1; } })",
       '[Error: boom] { [cause]: [Getter] }'],
@@ -430,8 +431,9 @@ test('no trap of a proxy ever fires, wherever it is', () => {
   class Foo {}
   Object.defineProperty(Foo.prototype, 'constructor', { value: evil(Foo) });
   const values = [
-    evil(), evil([1, 2]), evil(() => {}), evil(new Map()), [evil()], { a: evil() }, new Map([[evil(), evil()]]), new Set([evil()]),
-    Object.create(evil()), Object.create(evil(evil(Foo.prototype))), new Foo(), Object.setPrototypeOf(() => {}, evil(() => {})),
+    evil(), evil([1, 2]), evil(() => {}), evil(new Map()), [evil()], { a: evil() }, new Map([[evil(), evil()]]),
+    new Set([evil()]), Object.create(evil()), Object.create(evil(evil(Foo.prototype))), new Foo(),
+    Object.setPrototypeOf(() => {}, evil(() => {})),
     Object.setPrototypeOf(error(), evil(Error.prototype)), Object.assign(error(), { cause: evil() }),
     Object.assign(error(), { name: evil(), message: evil(), stack: evil() }), Object.setPrototypeOf([1], evil([])),
     Object.setPrototypeOf(class {}, evil(class {})), Object.assign(Object.create({ constructor: evil(class {}) }), { a: 1 }),
@@ -459,12 +461,13 @@ test('prototypes that lead in a circle', () => {
 test('the output is bounded', () => {
   const max = 65536 + 10;
   const many = (n, make) => Array.from({ length: n }, (_, i) => make(i));
-  const wide = Object.fromEntries(many(200000, (i) => [`key${i}`, i]));
+  const wide = Object.fromEntries(many(50000, (i) => [`key${i}`, i]));
   const tree = (depth) => (depth === 0 ? 'leaf' : many(100, () => tree(depth - 1)));
   const long = 'x'.repeat(1e6);
   const cases = [
     wide, [wide, wide], many(100, () => wide), many(100, () => many(100, () => ({ wide }))), tree(3), many(100, () => long),
-    { [long]: 1 }, Symbol(long), Object.assign(new Error(long), { long }), new Map(many(100, () => [long, many(100, () => long)])),
+    { [long]: 1 }, Symbol(long), Object.assign(new Error(long), { long }),
+    new Map(many(100, () => [long, many(100, () => long)])),
     many(100, () => ({ [Symbol.toStringTag]: long })), Object.fromEntries(many(50000, (i) => [`k${i}`, {}])), new String(long),
     Object.fromEntries(many(20000, (i) => [`k${i}`, new Error('x')])), many(100, () => Object.assign([], { wide })),
   ];
@@ -516,8 +519,10 @@ const tamper = `(() => {
   return () => ran;
 })()`;
 
-// Built-in objects themselves do look different once they were tampered with.
-const hostileCorpus = corpus.filter((line) => !/^[A-Z]\w+(\.\w+)?$|extends Map {}$|\[Symbol\.iterator\]\(\)$|arguments/.test(line));
+// Built-in objects themselves do look different once they were tampered with. That an object is an arguments object only
+// Object.prototype.toString can tell, which asks for a tag; so nothing asks it if there is one.
+const looksOtherwise = /^[A-Z]\w+(\.\w+)?$|extends Map {}$|\[Symbol\.iterator\]\(\)$|arguments/;
+const hostileCorpus = corpus.filter((line) => !looksOtherwise.test(line));
 const harmlessFormats = formats.filter((line) => !line.includes('%j')); // JSON.stringify may run script code
 
 test('a realm that was tampered with', () => {
@@ -542,18 +547,17 @@ test('QuickJS-NG', { skip: !existsSync(wasm) && 'run npm ci first' }, async () =
   // The frames are other ones.
   const withoutFrames = (text) => text.replace(/\n +at .*?(?=( \{)?,?$)/gm, '');
   const made = (name, lines) => run(`globalThis.${name} = ${evaluated(lines)}.map((make) => make()); 0`);
-  const shown = () => run('{ const shown = []; for (let i = 0; i < made.length; i++) shown[i] = prelude.inspect(made[i]); shown }');
-  const formatted = () => run('{ const shown = []; for (let i = 0; i < args.length; i++) shown[i] = prelude.format(args[i]); shown }');
   run(`globalThis.prelude = ${setup}; 0`);
+  assert.match(run('prelude.inspect(globalThis)'), /^Object \[global\] \{\n[^]*prelude: \{ inspect: \[Function: inspect\]/);
   made('made', corpus);
   made('args', formats);
   const tabled = (lines, texts) => table(lines, (line) => withoutFrames(texts[lines.indexOf(line)]));
-  assert.deepEqual(tabled(corpus, shown()), table(corpus, (line) => withoutFrames(expected[line])));
-  assert.deepEqual(tabled(formats, formatted()), expectedFormats);
+  const expectedTexts = table(corpus, (line) => withoutFrames(expected[line]));
+  assert.deepEqual(tabled(corpus, run('made.map((each) => prelude.inspect(each))')), expectedTexts);
+  assert.deepEqual(tabled(formats, run('args.map((each) => prelude.format(each))')), expectedFormats);
 
   assert.match(run("prelude.inspect(new Error('boom'))"), /^Error: boom\n {4}at <eval> \(.*\d:\d+\)$/);
   assert.match(run("prelude.inspect([new Error('boom')])"), /^\[\n {2}Error: boom\n {6}at <eval> \(.*\d:\d+\)\n\]$/);
-  assert.match(run('prelude.inspect(globalThis)'), /^<ref \*1> Object \[global\] \{\n/);
 
   made('made', hostileCorpus);
   made('args', harmlessFormats);

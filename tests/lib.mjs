@@ -23,7 +23,13 @@ export const missing = join(scratch, 'no-such-file');
 // Any program: {status, signal, stdout, stderr}. `stdio` as in child_process; `env` comes on top of this process's own.
 export function start(program, args, { stdin = '', env = {}, stdio, cwd } = {}) {
   const result = spawnSync(program, args, {
-    encoding: 'utf8', input: stdio ? undefined : stdin, stdio, cwd, env: { ...process.env, ...env }, timeout: 30_000, maxBuffer: 16 << 20,
+    encoding: 'utf8',
+    input: stdio ? undefined : stdin,
+    stdio,
+    cwd,
+    env: { ...process.env, ...env },
+    timeout: 30_000,
+    maxBuffer: 16 << 20,
   });
   if (result.error) throw result.error;
   return { status: result.status, signal: result.signal, stdout: result.stdout, stderr: result.stderr };

@@ -2,7 +2,7 @@
 
 #include <stdarg.h>
 
-/* A fixed buffer has no room to grow: cap == max, and this mark keeps buf_free off memory it does not own. */
+/* As `max`: a fixed buffer, which has no room to grow and whose memory is not ours to free. */
 #define FIXED SIZE_MAX
 
 struct span span_of(const void *data, size_t len) {
@@ -139,13 +139,15 @@ void buf_printf(struct buf *b, const char *format, ...) {
   va_start(args, format);
   va_copy(again, args);
   int len = vsnprintf(NULL, 0, format, args);
-  /* vsnprintf writes a NUL too, for which room must be there. */
-  if (len >= 0 && buf_reserve(b, (size_t)len + 1)) {
-    vsnprintf((char *)b->data + b->len, (size_t)len + 1, format, again);
-    b->len += (size_t)len;
+  char *text = len < 0 ? NULL : malloc((size_t)len + 1);
+  if (text != NULL) {
+    vsnprintf(text, (size_t)len + 1, format, again);
+    buf_put(b, text, (size_t)len);
+    wipe(text, (size_t)len);
   } else {
     b->bad = true;
   }
+  free(text);
   va_end(again);
   va_end(args);
 }
@@ -161,8 +163,10 @@ void buf_clear(struct buf *b) {
 
 void buf_free(struct buf *b) {
   if (b == NULL) return;
-  if (b->data != NULL) wipe(b->data, b->cap);
-  if (b->max != FIXED) free(b->data);
+  if (b->data != NULL && b->max != FIXED) {
+    wipe(b->data, b->cap);
+    free(b->data);
+  }
   *b = (struct buf){.bad = true};
 }
 

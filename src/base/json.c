@@ -31,9 +31,16 @@ static bool take(struct walk *w, uint8_t byte) {
   return true;
 }
 
+static bool is_space(uint8_t byte) {
+  return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
+/* In most places there is none: one look, then. */
 static void skip_space(struct walk *w) {
-  if (w->canonical) return;
-  while (w->at < w->end && (*w->at == ' ' || *w->at == '\n' || *w->at == '\r' || *w->at == '\t')) w->at++;
+  const uint8_t *at = w->at;
+  if (w->canonical || at == w->end || *at > ' ') return;
+  while (at < w->end && is_space(*at)) at++;
+  w->at = at;
 }
 
 /* ---- strings ---- */
@@ -145,9 +152,10 @@ static bool canonical_number(const struct number *n) {
 }
 
 static struct span digits(struct walk *w) {
-  const uint8_t *start = w->at;
-  while (w->at < w->end && *w->at >= '0' && *w->at <= '9') w->at++;
-  return span_of(start, (size_t)(w->at - start));
+  const uint8_t *start = w->at, *at = start;
+  while (at < w->end && *at >= '0' && *at <= '9') at++;
+  w->at = at;
+  return (struct span){start, (size_t)(at - start)};
 }
 
 static bool exponent(struct walk *w, struct number *n) {

@@ -94,7 +94,8 @@ static const char *const refused[] = {
     "[\"x\", truth]", "{[: \"x\"}", "{\"x\", null}", "{\"x\"::\"b\"}", "{\"a\":\"a\" 123}", "{key: 'value'}",
     "{\"a\" b}", "{:\"b\"}", "{\"a\" \"b\"}", "{\"a\":", "{\"a\"", "{1:1}", "{null:null}", "{\"id\":0,,,,,}", "{'a':0}",
     "{\"id\":0,}", "{\"a\":\"b\"}/**/", "{\"a\":\"b\",,\"c\":\"d\"}", "{a: \"b\"}", "{\"a\":\"a",
-    "{ \"foo\" : \"bar\", \"a\" }", "{\"a\":\"b\"}#", "{]", "[}", "{,", "{\"a\":1]", "[1}",
+    "{ \"foo\" : \"bar\", \"a\" }", "{\"a\"}", "{1}", "{\"a\":1,2}", "{[]}", "{\"a\":1,[]}", "{\"a\":\"b\"}#", "{]",
+    "[}", "{,", "{\"a\":1]", "[1}",
     /* strings */
     "[\"\\uD800\\\"]", "[\"\\uD800\\u\"]", "[\"\\uD800\\u1\"]", "[\"\\uD800\\u1x\"]", "[\xC3\xA9]", "[\"\\\\\\\"]",
     "[\"\\\t\"]", "[\"\\\xF0\x9F\x8C\x80\"]", "[\"\\\"]", "[\"\\u00A\"]", "[\"\\uD834\\uDd\"]", "[\"\\a\"]",
@@ -368,7 +369,6 @@ static void test_tampered_twins(void **state) {
                {"\"\\n\"", "\"\\u000a\""},
                {"\"\\b\"", "\"\\u0008\""},
                {"\"\\t\"", "\"\\u0009\""},
-               {"\"\\f\"", "\"\\u000c\""},
                {"\"\\r\"", "\"\\u000d\""},
                {"\"\\\"\"", "\"\\u0022\""},
                {"\"\\\\\"", "\"\\u005c\""},
@@ -405,7 +405,7 @@ static void test_a_space_anywhere_breaks_it(void **state) {
     buf_put(&b, whole, at);
     buf_put_text(&b, " ");
     buf_put_text(&b, whole + at);
-    char before = at > 0 ? whole[at - 1] : '{', behind = whole[at];
+    char before = whole[at > 0 ? at - 1 : 0], behind = whole[at];
     bool in_key =
         (before == '"' && behind >= 'a' && behind <= 'd') || (behind == '"' && before >= 'a' && before <= 'd');
     assert_int_equal(canon(buf_span(&b)) != JSON_BROKEN, in_key);

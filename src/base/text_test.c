@@ -9,6 +9,14 @@
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define BYTES(literal) span_of(literal, sizeof(literal) - 1)
 
+/* Memory exactly as long as said, so that the sanitizer sees an overread; a copy of `bytes` unless that is NULL. */
+static uint8_t *exactly(const void *bytes, size_t len) {
+  uint8_t *memory = malloc(len > 0 ? len : 1);
+  assert_non_null(memory);
+  if (bytes != NULL) memcpy(memory, bytes, len);
+  return memory;
+}
+
 /* What a writer wrote, for comparison with a string. */
 static void assert_written(struct buf *b, const char *want) {
   assert_false(b->bad);
@@ -96,9 +104,8 @@ static void test_ill_formed(void **state) {
 static void test_a_bad_byte_is_found_wherever_it_stands(void **state) {
   (void)state;
   for (size_t len = 0; len < 40; len++) {
-    uint8_t *text = malloc(len + 1); /* exactly as long as said, so that the sanitizer sees an overread */
-    assert_non_null(text);
-    memset(text, 'a', len + 1);
+    uint8_t *text = exactly(NULL, len);
+    memset(text, 'a', len);
     assert_true(text_utf8_valid(span_of(text, len)));
     for (size_t at = 0; at < len; at++) {
       text[at] = 0x80;
@@ -132,11 +139,13 @@ static void test_ill_formed_bytes_are_taken_by_maximal_subparts(void **state) {
 
 static void test_a_cut_spares_characters(void **state) {
   (void)state;
-  struct span s = span_text("aé€😀"); /* characters begin at 0, 1, 3 and 6; the end is 10 */
+  uint8_t *text = exactly("aé€😀", 10); /* characters begin at 0, 1, 3 and 6 */
+  struct span s = span_of(text, 10);
   static const size_t cuts[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};
   for (size_t max = 0; max < COUNT(cuts); max++) assert_int_equal(text_utf8_cut(s, max), cuts[max]);
   assert_int_equal(text_utf8_cut(s, SIZE_MAX), 10);
   assert_int_equal(text_utf8_cut(span_of(NULL, 0), 5), 0);
+  free(text);
 }
 
 static void test_a_cut_of_other_bytes_stays_near(void **state) {
@@ -318,9 +327,7 @@ static void test_every_prefix_of_a_date_is_refused(void **state) {
   uint64_t ns;
   assert_int_equal(text_rfc3339(span_text(whole), &ns), RESULT_OK);
   for (size_t len = 0; len < sizeof whole - 1; len++) {
-    uint8_t *text = malloc(len + 1);
-    assert_non_null(text);
-    memcpy(text, whole, len);
+    uint8_t *text = exactly(whole, len);
     assert_int_equal(text_rfc3339(span_of(text, len), &ns), RESULT_LIMIT_INVALID);
     free(text);
   }

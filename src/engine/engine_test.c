@@ -339,7 +339,7 @@ static void test_secrets(void **state) {
 
 static int open_engine(void **state) {
   (void)state;
-  struct rlimit stack = {256ul << 20, RLIM_INFINITY};
+  struct rlimit stack = {ENGINE_NATIVE_STACK, RLIM_INFINITY};
   setrlimit(RLIMIT_STACK, &stack);
   int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   enum result r = engine_open(self);

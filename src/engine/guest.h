@@ -29,10 +29,6 @@
 #define GUEST_STACK_TOP ((u32)(GUEST_INITIAL_PAGES + GUEST_STACK_PAGES) * GUEST_PAGE)
 #define GUEST_INITIAL_PAGES 18u /* checked against the module when the snapshot is made */
 
-/* The native stack that guest code needs at the deepest recursion the shadow stack allows, in bytes, at any
- * optimisation level. */
-#define GUEST_NATIVE_STACK (256ul << 20)
-
 /* Calls one of the module's exports: GUEST(JS_Eval, ctx, …). */
 #define GUEST(function, ...) Z_guestZ_##function(&guest __VA_OPT__(, ) __VA_ARGS__)
 

@@ -101,14 +101,14 @@ static _Noreturn __attribute__((cold, noinline)) void guest_trap_here(wasm_rt_tr
  * wasm2c's own keep every load alive, even one whose value is unused, to preserve its trap; we give that up (isolation
  * does not need it) and let the compiler fold loads into instructions. */
 #if ENGINE_BOUNDS_EXPLICIT
-#define AT(type, address, size)                                         \
-  (*(type *)({                                                          \
-    const u64 at = (address);                                           \
-    if (UNLIKELY(at + (size) > guest.w2c_memory.size)) (void)TRAP(OOB); \
-    guest.w2c_memory.data + at;                                         \
+#define AT(type, address, bytes)                                         \
+  (*(type *)({                                                           \
+    const u64 at = (address);                                            \
+    if (UNLIKELY(at + (bytes) > guest.w2c_memory.size)) (void)TRAP(OOB); \
+    guest.w2c_memory.data + at;                                          \
   }))
 #else
-#define AT(type, address, size) (*(type *)(uintptr_t)((u64)(address) + GUEST_BASE))
+#define AT(type, address, bytes) (*(type *)(uintptr_t)((u64)(address) + GUEST_BASE))
 #endif
 
 /* Guest data has no alignment and no C type. */

@@ -17,9 +17,6 @@
 #include "sandbox/sandbox.h"
 #include "wire/wire.h"
 
-/* The native stack that the deepest allowed recursion of guest code needs; only pages that are touched cost memory. */
-#define STACK_SIZE (256ul << 20)
-
 /* Time is up: first the script is asked (most loops poll), this much later it is left by force; the keeper kills after
  * that. */
 #define PATIENCE_US 15000
@@ -219,7 +216,7 @@ int main(int argc, char **argv) {
   uint64_t held = 0;
   if (argc == 2 && text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) != RESULT_OK) return 2;
   if (argc > 2) return 2;
-  struct rlimit stack = {STACK_SIZE, STACK_SIZE};
+  struct rlimit stack = {ENGINE_NATIVE_STACK, ENGINE_NATIVE_STACK};
   if (setrlimit(RLIMIT_STACK, &stack) != 0 || !handle_alarms()) return 3;
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return 3;
   enum result r = engine_open(SANDBOX_PROGRAM);

@@ -1,8 +1,10 @@
 /*
- * What a worker must not be able to do: a table of acts, and the few words in which fence_test tells fence_probe to try one.
+ * What a worker must not be able to do: a table of acts, and the few words in which fence_test tells fence_probe to try
+ * one.
  *
- * An act is, as far as the kernel lets it, one raw system call; what it needs (a descriptor, a page) is prepared before the
- * fence, so that the call itself meets the fence. In a control run the same act is tried by the same program without one.
+ * An act is, as far as the kernel lets it, one raw system call; what it needs (a descriptor, a page) is prepared before
+ * the fence, so that the call itself meets the fence. In a control run the same act is tried by the same program
+ * without one.
  */
 #pragma once
 
@@ -66,7 +68,7 @@ struct fence_act {
   int (*prepare)(const struct fence_command *command); /* 0 or an error number; may be NULL */
   int (*act)(const struct fence_command *command);     /* 0 or an error number; NULL: */
   long call, args[6];                                  /* this system call */
-  int reached;     /* the error by which the kernel shows that only harmless arguments kept it from going through with it */
+  int reached; /* the error by which the kernel shows that only harmless arguments kept it from going through with it */
   const char *why; /* FENCE_NONE: why */
 };
 

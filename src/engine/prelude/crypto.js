@@ -33,6 +33,6 @@ method(crypto, 'getRandomValues', (array) => {
 method(crypto, 'randomUUID', () => {
   const hex = host.randomHex(16);
   const variant = charAt('89ab', parseHex(charAt(hex, 16), 16) & 3);
-  return `${slice(hex, 0, 8)}-${slice(hex, 8, 12)}-4${slice(hex, 13, 16)}-${variant}${slice(hex, 17, 20)}-${slice(hex, 20)}`;
+  return slice(hex, 0, 8) + '-' + slice(hex, 8, 12) + '-4' + slice(hex, 13, 16) + '-' + variant + slice(hex, 17, 20) + '-' + slice(hex, 20);
 });
 global('crypto', crypto);

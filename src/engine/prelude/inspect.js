@@ -361,7 +361,8 @@ let format; // (list of arguments) -> string
   function functionBase(fn, about) {
     const name = findString(fn, 'name', '');
     const type = sliceString(about.tag, -8) === 'Function' ? about.tag : 'Function'; // AsyncFunction, GeneratorFunction...
-    const base = '[' + type + (about.name === null ? ' (null prototype)' : '') + (name === '' ? ' (anonymous)]' : ': ' + name + ']');
+    const orphan = about.name === null ? ' (null prototype)' : '';
+    const base = '[' + type + orphan + (name === '' ? ' (anonymous)]' : ': ' + name + ']');
     return base + (about.name === type || about.name === null ? '' : ' ' + about.name) + tagAfter(about);
   }
 
@@ -606,7 +607,7 @@ let format; // (list of arguments) -> string
 
   // An object is no number here: asking it would run its valueOf.
   const numeric = (convert) => (value) =>
-    (typeof value === 'symbol' || (value !== null && !isPrimitive(value)) ? 'NaN' : showPrimitive(convert(value), 0));
+    (typeof value === 'symbol' || !isPrimitive(value) ? 'NaN' : showPrimitive(convert(value), 0));
 
   const directives = {
     __proto__: null,

@@ -14,7 +14,7 @@ const text = (value) => (typeof value === 'string' ? toWellFormed(slice(value, 0
 function errorText(thrown) {
   if (typeof thrown !== 'object' || thrown === null) return text(attempt(() => (typeof thrown === 'symbol' ? inspect(thrown) : toStringOf(thrown))));
   const name = attempt(() => thrown.name), message = attempt(() => thrown.message);
-  if (typeof name === 'string' && typeof message === 'string') return text(name === '' ? message : message === '' ? name : `${name}: ${message}`);
+  if (typeof name === 'string' && typeof message === 'string') return text(name === '' ? message : message === '' ? name : name + ': ' + message);
   return text(attempt(() => inspect(thrown))) || 'an error that cannot be described';
 }
 
@@ -54,8 +54,8 @@ function describe(thrown) {
 function toOutput(value) {
   if (value === undefined || value === null) return '{}';
   const json = stringify(value);
-  if (json === undefined) throw new TypeErrorOf(`a ${typeof value} cannot be written as JSON`);
-  return charCodeAt(json, 0) === 123 ? json : `{"result":${json}}`;
+  if (json === undefined) throw new TypeErrorOf('a ' + typeof value + ' cannot be written as JSON');
+  return charCodeAt(json, 0) === 123 ? json : '{"result":' + json + '}';
 }
 
 // The same JSON with every object's keys in the order of RFC 8785 §3.2.3 (UTF-16 code units, which is how strings compare).
@@ -64,11 +64,11 @@ function sorted(value) {
   let out = '';
   if (isArray(value)) {
     for (let i = 0; i < value.length; i++) out += (i === 0 ? '' : ',') + sorted(value[i]);
-    return `[${out}]`;
+    return '[' + out + ']';
   }
   const keys = sortArray(ObjectKeys(value));
-  for (let i = 0; i < keys.length; i++) out += `${i === 0 ? '' : ','}${stringify(keys[i])}:${sorted(value[keys[i]])}`;
-  return `{${out}}`;
+  for (let i = 0; i < keys.length; i++) out += (i === 0 ? '' : ',') + stringify(keys[i]) + ':' + sorted(value[keys[i]]);
+  return '{' + out + '}';
 }
 const sortKeys = (json) => sorted(parse(json));
 

@@ -1,0 +1,4 @@
+// what: the name is empty
+// options: ["--entry", ""]
+// expect: refused entry_invalid
+function main() {}

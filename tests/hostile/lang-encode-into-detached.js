@@ -1,0 +1,11 @@
+// what: the text's toString gives the target's memory back before it is written to
+// expect: completed
+// output: {"overwritten":false}
+// bug: TextEncoder.encodeInto (side module) writes 4 bytes into freed memory, now somebody else's
+function main() {
+  const target = new Uint8Array(1e5);
+  let other;
+  const text = { toString() { target.buffer.transfer(0); other = new Uint8Array(1e5); return 'aaaa'; } };
+  try { new TextEncoder().encodeInto(text, target); } catch {}
+  return { overwritten: other.some((byte) => byte !== 0) };
+}

@@ -1,0 +1,3 @@
+// what: bytes are counted, not characters
+// expect: failed output_too_large
+function main() { return 'é'.repeat(524288); }

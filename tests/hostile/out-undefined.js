@@ -1,0 +1,4 @@
+// what: nothing is an empty object
+// expect: completed
+// output: {}
+function main() {}
