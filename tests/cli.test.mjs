@@ -303,7 +303,7 @@ describe('--secret', () => {
 
 describe('exit status 3', () => {
   test('the worker is missing, is another program, is no program', () => {
-    for (const worker of [missing, '', '/bin/true', '/bin/cat', file('text', 'text'), '/tmp']) {
+    for (const worker of [missing, '/bin/true', '/bin/cat', file('text', 'text'), '/tmp']) {
       expect(run(one, [], { env: { NEOCOMPUTE_WORKER: worker } }), 3, '',
         /^neocompute run: .*: .* \[(io|sandbox_refused|engine_start|worker_lied)\]\n$/);
     }

@@ -135,19 +135,24 @@ void buf_put_block(struct buf *b, struct span bytes) {
 }
 
 void buf_printf(struct buf *b, const char *format, ...) {
+  char small[256], *text = small;
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);
-  int len = vsnprintf(NULL, 0, format, args);
-  char *text = len < 0 ? NULL : malloc((size_t)len + 1);
-  if (text != NULL) {
-    vsnprintf(text, (size_t)len + 1, format, again);
+  /* Not into the buffer itself: vsnprintf wants room for a NUL too. Short texts need no allocation, so that a forked
+   * child may make them. */
+  int len = vsnprintf(small, sizeof small, format, args);
+  if (len >= (int)sizeof small) {
+    text = malloc((size_t)len + 1);
+    if (text != NULL) vsnprintf(text, (size_t)len + 1, format, again);
+  }
+  if (len < 0 || text == NULL) {
+    b->bad = true;
+  } else {
     buf_put(b, text, (size_t)len);
     wipe(text, (size_t)len);
-  } else {
-    b->bad = true;
   }
-  free(text);
+  if (text != small) free(text);
   va_end(again);
   va_end(args);
 }

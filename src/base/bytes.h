@@ -58,7 +58,7 @@ void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 /* A u32 length, then the bytes. */
 void buf_put_block(struct buf *b, struct span bytes);
-/* printf into the buffer (without the terminating NUL). */
+/* printf into the buffer (without the terminating NUL). Up to 255 bytes need no allocation but the buffer's own. */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct span buf_span(const struct buf *b);
 /* Empties the buffer and forgets `bad`; memory is kept. */

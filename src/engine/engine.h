@@ -23,8 +23,8 @@
 #define ENGINE_MEMORY_MAX (1024u << 20)
 #define ENGINE_MEMORY_DEFAULT (128u << 20)
 #define ENGINE_STACK_LIMIT (1024u << 10)
-/* Native stack that the caller must have, in bytes. The deepest recursion that the stack limit allows was seen to use 2 MiB of it
- * in an unoptimised build. */
+/* Native stack that the caller must have, in bytes. The deepest recursion that the stack limit allows was seen to use 2
+ * MiB of it in an unoptimised build. */
 #define ENGINE_NATIVE_STACK (64ul << 20)
 #define ENGINE_STEPS_MAX ((uint64_t)INT64_MAX)
 #define ENGINE_LOG_ENTRIES 100u

@@ -77,8 +77,20 @@ struct child {
   uint64_t flags;
 };
 
-static sandbox_set child_fences(const struct child *child) {
+/* Root who may not make namespaces: nobody for real first, then what a user namespace of nobody's can have (a new
+ * process namespace would need another child). */
+static bool unshare_as_nobody(struct child *child) {
+  const uint64_t flags = (NAMESPACES & ~CLONE_NEWPID) | CLONE_NEWUSER;
+  if (!become_nobody()) return false;
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or its own uid_map is not its own */
+  child->uid = child->gid = NOBODY;
+  if (unshare((int)flags) == 0) child->flags |= flags;
+  return true;
+}
+
+static sandbox_set child_fences(struct child *child) {
   sandbox_set held = 0;
+  if (child->uid == 0 && child->flags == 0 && unshare_as_nobody(child)) held |= HELD(USER);
   if (child->flags & CLONE_NEWUSER && map_user(child->uid, child->gid)) held |= HELD(USER);
   if (child->flags & CLONE_NEWNET) held |= HELD(NETWORK);
   if (child->flags & CLONE_NEWPID) held |= HELD(PROCESSES);
@@ -89,12 +101,21 @@ static sandbox_set child_fences(const struct child *child) {
   return held;
 }
 
-static _Noreturn void child_main(const struct child *child) {
+/* What the keeper ignores and blocks is its own affair. Handlers go first: none of its may run here. */
+static void forget_signals(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  for (int n = 1; n <= SIGRTMAX; n++) signal(n, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void child_main(struct child *child) {
   char held_text[16];
   struct buf b = buf_fixed(held_text, sizeof held_text);
   char *const argv[] = {(char *)(uintptr_t)child->name, held_text, NULL}, *const envp[] = {NULL};
   /* Out of the way of 0 and 3 first. */
   int socket = fcntl(child->socket, F_DUPFD, 10), program = fcntl(child->program, F_DUPFD, 10);
+  forget_signals();
   sandbox_set held = child_fences(child);
   /* The worker ends with its parent, however that ends. Set last: a change of user would clear it. */
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -111,12 +132,11 @@ enum result sandbox_spawn(const char *name, int program, int socket, pid_t *pid,
                           int *pidfd /* NOLINT(readability-non-const-parameter): the kernel writes it */) {
   struct child child = {.name = name, .program = program, .socket = socket, .uid = geteuid(), .gid = getegid()};
   /* Root can have the namespaces without a user namespace, and then be nobody for real; others need one. */
-  const uint64_t tries[] = {child.uid == 0 ? NAMESPACES : NAMESPACES | CLONE_NEWUSER, NAMESPACES | CLONE_NEWUSER, 0};
+  const uint64_t tries[] = {child.uid == 0 ? NAMESPACES : NAMESPACES | CLONE_NEWUSER, 0};
   for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
     child.flags = tries[i];
-    struct clone_args args = {
-        .flags = child.flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
-    long made = syscall(SYS_clone3, &args, sizeof args);
+    /* Not clone3: container engines answer it with ENOSYS, as their filters cannot see its flags. */
+    long made = syscall(SYS_clone, child.flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
     if (made == 0) child_main(&child);
     if (made > 0) {
       *pid = (pid_t)made;
@@ -186,18 +206,21 @@ static bool allow_worker(scmp_filter_ctx filter) {
   const struct scmp_arg_cmp no_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, ~(uint64_t)(PROT_READ | PROT_WRITE), 0);
   const struct scmp_arg_cmp drop_pages = SCMP_A2(SCMP_CMP_EQ, MADV_DONTNEED);
   const struct scmp_arg_cmp real_timer = SCMP_A0(SCMP_CMP_EQ, ITIMER_REAL);
+  /* REALTIME, MONOTONIC and the two of its own CPU time: other numbers name other processes' clocks. The kernel looks
+   * at 32 bits. */
+  const struct scmp_arg_cmp own_clock = SCMP_A0(SCMP_CMP_MASKED_EQ, 0xfffffffcu, 0);
   int bad = 0;
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, &on_socket);
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, &on_socket);
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_exec);
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1, &drop_pages);
   bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(setitimer), 1, &real_timer);
+  bad |= seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(clock_gettime), 1, &own_clock);
   static const int plain[] = {
-      SCMP_SYS(getrandom),   SCMP_SYS(clock_gettime), SCMP_SYS(rt_sigreturn),   SCMP_SYS(restart_syscall),
-      SCMP_SYS(exit_group),
+      SCMP_SYS(getrandom),   SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit_group),
 #ifdef SANITIZE /* the sanitizers' run time */
-      SCMP_SYS(mmap),        SCMP_SYS(munmap),        SCMP_SYS(futex),          SCMP_SYS(gettid),
-      SCMP_SYS(getpid),      SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(sigaltstack),
+      SCMP_SYS(mmap),        SCMP_SYS(munmap),       SCMP_SYS(futex),           SCMP_SYS(gettid),
+      SCMP_SYS(getpid),      SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),  SCMP_SYS(sigaltstack),
       SCMP_SYS(sched_yield), SCMP_SYS(tgkill),
 #endif
   };

@@ -7,6 +7,7 @@
  * all its memory is static or the guest's.
  */
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
@@ -216,6 +217,8 @@ int main(int argc, char **argv) {
   uint64_t held = 0;
   if (argc == 2 && text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) != RESULT_OK) return 2;
   if (argc > 2) return 2;
+  /* From the first instruction on, nobody else of the same user may attach. sandbox_enter reports it. */
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   struct rlimit stack = {ENGINE_NATIVE_STACK, ENGINE_NATIVE_STACK};
   if (setrlimit(RLIMIT_STACK, &stack) != 0 || !handle_alarms()) return 3;
   if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return 3;

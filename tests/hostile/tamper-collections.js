@@ -1,7 +1,7 @@
 // what: Map, Set, WeakMap, RegExp, typed arrays and their iterators throw whatever they are asked
 // expect: completed
 // output: {"a":1,"b":2}
-// log: "Map(1) { 1 => 2 } Set(1) { 3 } /x/g Uint8Array(2) [ 1, 2 ] 'it\\'s' \"`$\" 1970-01-01T00:00:00.000Z"
+// log: "Map(1) { 1 => 2 } Set(1) { 3 } /x/g Uint8Array(2) [ 1, 2 ] 1970-01-01T00:00:00.000Z [ 'a\\n', \"it's\" ]"
 const made = [new Map([[1, 2]]), new Set([3]), /x/g, new Uint8Array([1, 2]), new Date(0), new URL('http://a/?b=1'), new Uint8Array(4)];
 const all = [Map, Set, WeakMap, WeakSet, RegExp, Uint8Array, Object.getPrototypeOf(Uint8Array), Date, ArrayBuffer, DataView, Symbol, Number];
 const { defineProperty } = Object;
@@ -12,7 +12,7 @@ for (let i = 0; i < all.length; i++) {
   }
 }
 function main() {
-  console.log('%o %o %o %o', made[0], made[1], 0, 0);
+  console.log(made[0], made[1], made[2], made[3], made[4], ['a\n', "it's"]);
   crypto.getRandomValues(made[6]);
   return { b: 2, a: 1 };
 }

@@ -2,7 +2,7 @@
 // options: --input {"z":1,"a":[2]}
 // expect: completed
 // output: {"a":[2],"hash":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad","ran":"","z":1}
-// log: "{ z: 1, a: [ 2 ] } [ 1, , 3 ] [Function: main] Symbol(s)"
+// log: "{ z: 1, a: [ 2 ] } [ 1, <1 empty item>, 3 ] [Function (anonymous)] Symbol(s)"
 const { defineProperty, getOwnPropertyDescriptor } = Object, { ownKeys } = Reflect, text = String, { log } = console, { sha256 } = crypto;
 const symbol = Symbol('s');
 let ran = '';
