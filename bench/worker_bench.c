@@ -69,7 +69,6 @@ static struct wire_done run(struct dispatch *d, const char *script, uint64_t tim
                          .log_entries = 100,
                          .log_entry = 4096,
                          .seed = span_of(seed, 32),
-                         .repeat = 1,
                          .script = span_text(script),
                          .name = span_text("s.js"),
                          .entry = span_text("main"),

@@ -192,7 +192,6 @@ static enum result run_one(struct dispatch *d, const struct buf *script) {
                          .log_entries = 100,
                          .log_entry = 4096,
                          .seed = span_of(seed, 32),
-                         .repeat = 1,
                          .script = buf_span(script),
                          .name = span_text("fuzz.js"),
                          .entry = span_text("main"),

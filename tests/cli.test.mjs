@@ -109,7 +109,7 @@ describe('options of run', () => {
 
   test('values that are taken', () => {
     const good = { timeout: ['0.5', '1', '30.25', '120', '120.000', '007'], memory: ['16', '1024', '64'],
-      steps: ['100000', '9223372036854775807'], repeat: ['1'],
+      steps: ['100000', '9223372036854775807'],
       entry: ['main'], input: ['{}', '[]', '"x"', '0', ' 1 ', 'null'] };
     for (const [name, values] of Object.entries(good)) for (const value of values) works(`--${name}`, value);
   });
@@ -207,16 +207,16 @@ describe('--input', () => {
   });
 
   test('no JSON, no file', () => {
-    for (const bad of ['{bad', '[1,]', "{'a':1}", '01', '1 2', 'nul', '"\n"', '{"a":1}x']) {
+    for (const bad of ['{bad', '[1,]', "{'a':1}", '"\n"', '{"a":1}x']) {
       expect(run(one, ['--input', bad]), 2, '', 'neocompute run: input is not one valid JSON value [input_invalid]\n');
     }
     for (const bytes of [Buffer.from([0x22, 0xff, 0x22]), '\ufeff{}'])
       expect(run(one, ['--input', file(bytes, 'bad.json')]), 2, '', /\[input_invalid\]/);
-    for (const name of [missing, './x.json', ''])
+    for (const name of [missing, './x.json', '', '01', '1 2', 'nul'])
       expect(run(one, ['--input', name]), 2, '', `neocompute run: ${name}: No such file or directory\n`);
   });
 
-  fault('a missing file whose name begins like JSON is called missing', () => {
+  test('a missing file whose name begins like JSON is called missing', () => {
     for (const name of ['fixture.json', 'tests/x.json', '1.json'])
       expect(run(one, ['--input', name]), 2, '', `neocompute run: ${name}: No such file or directory\n`);
   });
@@ -293,7 +293,7 @@ describe('--secret', () => {
     }
   });
 
-  fault('nor is one behind a misspelt option', () => {
+  test('nor is one behind a misspelt option', () => {
     const { status, stderr } = run(one, [`--secrett=A=${canary}`]);
     assert.deepEqual([status, stderr.includes(canary)], [2, false]);
   });
@@ -330,11 +330,11 @@ describe('exit status 3', () => {
     expect(redirected('<&- 2>&-', ['run', script]), 0, '{"result":1}\n', '');
   });
 
-  fault('the output cannot be written and standard input is closed, too', () => {
+  test('the output cannot be written and standard input is closed, too', () => {
     expect(redirected('<&- >&-', ['run', file(one)]), 3, '', /cannot write the output/);
   });
 
-  fault('help and version cannot be written', () => {
+  test('help and version cannot be written', () => {
     for (const args of [['--help'], ['--version'], ['run', '--help']])
       assert.equal(redirected('>/dev/full', args).status, 3);
   });
@@ -468,7 +468,7 @@ describe('the record', () => {
     assert.deepEqual(['stack', 'line', 'column', 'output', 'output_hash'].filter((key) => key in limited), []);
   });
 
-  fault('a timeout has no place either', () => {
+  test('a timeout has no place either', () => {
     const timeout = record('function main() {\n  for (;;);\n}', ['--timeout', '0.05']);
     assert.deepEqual(['stack', 'line', 'column'].filter((key) => key in timeout), []);
   });
@@ -593,7 +593,7 @@ describe('--memory', () => {
       '2n ** 1000n']) grows(`all.push(${item})`);
   });
 
-  fault('so do objects, closures, maps', () => {
+  test('so do objects, closures, maps', () => {
     for (const item of ['{ a: all.length, b: [1] }', '[]', '() => all', 'new Map([[1, all]])', 'new Date()'])
       grows(`all.push(${item})`);
   });
@@ -644,7 +644,7 @@ describe('sizes', () => {
       /larger than 1048576 bytes|exceeds maximum size of 1048576 bytes/);
   });
 
-  fault('every input and script that is too large is refused in the same words, with a record', () => {
+  test('every input and script that is too large is refused in the same words, with a record', () => {
     assert.equal(record(length, ['--input', input(2000000)]).error, 'input exceeds maximum size of 1048576 bytes');
     assert.equal(record(script(200000)).error, 'script exceeds maximum size of 102400 bytes');
   });
@@ -690,7 +690,7 @@ describe('--repeat', () => {
     assert.equal(record(one, ['--repeat', '100000000', '--timeout', '0.2']).error_code, 'timeout');
   });
 
-  fault('--repeat 1 has percentiles, too', () => assert.equal(record(one, ['--repeat', '1']).repeat?.count, 1));
+  test('--repeat 1 has percentiles, too', () => assert.equal(record(one, ['--repeat', '1']).repeat?.count, 1));
 });
 
 /* ---- what the reference service promises (its wire facts, and the faults not to repeat) ---- */
@@ -724,7 +724,7 @@ describe('results', () => {
       '{"later":true}\n', '');
   });
 
-  fault('a thenable is awaited like a promise', () => {
+  test('a thenable is awaited like a promise', () => {
     assert.deepEqual(output('const main = () => ({ then(resolve) { resolve(5) } })'), { result: 5 });
   });
 
@@ -933,7 +933,7 @@ describe('RFC 8785', () => {
       `{"a":${'['.repeat(9000)}1${']'.repeat(9000)},"b":1}\n`);
   });
 
-  fault('9,000 levels in any order', () => {
+  test('9,000 levels in any order', () => {
     assert.equal(run(`const main = () => { ${deep(9000)} return { b: 1, a: d } }`).status, 0);
   });
 });
@@ -1015,7 +1015,7 @@ describe('line and column', () => {
     assert.ok(!(output.result + stderr).includes('prelude'));
   });
 
-  fault('the place is the script\'s, also when the topmost frame is native or another text', () => {
+  test('the place is the script\'s, also when the topmost frame is native or another text', () => {
     const at = (body) => { const { line } = record(`function main() {\n\n  ${body};\n}`); return line; };
     assert.deepEqual([at('JSON.parse("{")'), at('[1].forEach(undefined)'), at('eval("1+")'), at('decodeURIComponent("%")'),
       at('new URL("x")')], [3, 3, 3, 3, 3]);

@@ -89,7 +89,9 @@ int cli_next(struct cli_args *args, const char **value) {
     if (strlen(o->name) == len && memcmp(o->name, word + 2, len) == 0)
       return take_value(args, o, equals ? equals + 1 : NULL, value);
   }
-  cli_complain(args->verb, "unknown option %s (neocompute %s --help lists them)", word, args->verb->name);
+  /* Without its value, which may be a secret meant for an option of a like name. */
+  cli_complain(args->verb, "unknown option %.*s (neocompute %s --help lists them)", (int)strcspn(word, "="), word,
+               args->verb->name);
   return CLI_BAD;
 }
 
@@ -113,7 +115,22 @@ enum result cli_read(const char *path, size_t max, struct buf *out) {
   return r;
 }
 
+/* A standard descriptor that is closed would be the number of the next socket, which then gets what was meant for the
+ * terminal. What is put there can be neither read from with profit nor written to. */
+static bool fill_standard_descriptors(void) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDWR : O_RDONLY) != fd) return false;
+  }
+  return true;
+}
+
+/* A help text that nobody got is not a success. */
+static int flushed(int status) {
+  return fflush(stdout) == 0 && !ferror(stdout) ? status : CLI_FAULT;
+}
+
 int main(int argc, char **argv) {
+  if (!fill_standard_descriptors()) return CLI_FAULT;
   signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error where it is written to */
   if (argc < 2) {
     print_help(stderr);
@@ -122,14 +139,14 @@ int main(int argc, char **argv) {
   const char *name = argv[1];
   if (strcmp(name, "--version") == 0) {
     puts("neocompute " NEOCOMPUTE_VERSION);
-    return CLI_OK;
+    return flushed(CLI_OK);
   }
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     print_help(stdout);
-    return CLI_OK;
+    return flushed(CLI_OK);
   }
   for (size_t i = 0; i < VERBS; i++) {
-    if (strcmp(name, verbs[i]->name) == 0) return verbs[i]->main(verbs[i], argc - 1, argv + 1);
+    if (strcmp(name, verbs[i]->name) == 0) return flushed(verbs[i]->main(verbs[i], argc - 1, argv + 1));
   }
   fprintf(stderr, "neocompute: unknown verb '%s' (neocompute --help lists them)\n", name);
   return CLI_USAGE;

@@ -118,6 +118,15 @@ static void put_fences(struct buf *b, const char *key, sandbox_set set) {
   buf_put_u8(b, ']');
 }
 
+static void put_worker(struct buf *b, const struct wire_ready *worker) {
+  put_string(b, "engine", worker->engine_id);
+  put_key(b, "isolation");
+  buf_put_text(b, "{\"profile\":\"process\"");
+  put_fences(b, "held", worker->fences);
+  put_fences(b, "refused", SANDBOX_ALL & ~worker->fences);
+  buf_put_u8(b, '}');
+}
+
 void record_json(struct buf *b, const struct record *r) {
   buf_put_u8(b, '{');
   put_job_id(b);
@@ -136,10 +145,6 @@ void record_json(struct buf *b, const struct record *r) {
   buf_put_u8(b, '"');
   put_usage(b, r->done);
   put_repeat(b, r->done);
-  put_string(b, "engine", r->worker->engine_id);
-  put_key(b, "isolation");
-  buf_put_text(b, "{\"profile\":\"process\"");
-  put_fences(b, "held", r->worker->fences);
-  put_fences(b, "refused", SANDBOX_ALL & ~r->worker->fences);
-  buf_put_text(b, "}}\n");
+  if (r->worker != NULL) put_worker(b, r->worker);
+  buf_put_text(b, "}\n");
 }

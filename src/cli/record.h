@@ -8,9 +8,9 @@
 struct record {
   const struct wire_job *job;
   const struct wire_done *done;
-  const struct wire_ready *worker;
-  struct span logs;    /* JSON strings, joined by commas */
-  uint64_t started_ns; /* Unix time */
+  const struct wire_ready *worker; /* NULL if the job was refused before any worker saw it */
+  struct span logs;                /* JSON strings, joined by commas */
+  uint64_t started_ns;             /* Unix time */
 };
 
 /* "execution error: TypeError: x is not a function": the reference's sentences where it has one. */

@@ -31,7 +31,8 @@ struct command {
   struct buf script, input, secrets[WIRE_SECRETS_MAX];
   char name[256];
   uint8_t seed[DIGEST_SIZE];
-  bool json, clock_or_seed;
+  bool json, clock_or_seed, timeout_set, stdin_taken;
+  enum result refused; /* a script or input that need not be sent to be refused */
   struct buf logs;
 };
 
@@ -39,28 +40,45 @@ struct command {
 
 typedef bool setter(struct command *c, const char *value);
 
-static bool complain_io(struct command *c, const char *path, enum result r, size_t max) {
-  if (r == RESULT_NO_MEMORY)
-    cli_complain(c->verb, "%s: larger than %zu bytes", path, max);
-  else
-    cli_complain(c->verb, "%s: %s", path, strerror(errno));
+static bool complain_io(struct command *c, const char *path) {
+  cli_complain(c->verb, "%s: %s", path, strerror(errno));
   return false;
 }
 
-static bool looks_like_json(const char *text) {
-  return strchr("{[\"-0123456789tfn \t\n", text[0]) != NULL && text[0] != 0;
+/* What is meant as JSON though no file has that name: a JSON value, or at least the start of a structure. */
+static bool meant_as_json(struct span text) {
+  return text.len > 0 && (strchr("{[\"", text.data[0]) != NULL || json_check(text, JSON_DEPTH_MAX) == RESULT_OK);
+}
+
+/* Standard input can be read once. */
+static bool take_stdin(struct command *c, const char *path) {
+  if (strcmp(path, "-") != 0) return true;
+  if (c->stdin_taken) cli_complain(c->verb, "standard input can be read only once");
+  bool first = !c->stdin_taken;
+  c->stdin_taken = true;
+  return first;
+}
+
+/* Reads what has a limit of its own: one byte more is kept, so that the limit refuses it with its own words. */
+static bool read_limited(struct command *c, const char *path, size_t limit, enum result too_large, struct buf *out) {
+  buf_free(out);
+  if (!take_stdin(c, path)) return false;
+  enum result r = cli_read(path, limit, out);
+  if (r == RESULT_NO_MEMORY) c->refused = too_large;
+  return r == RESULT_OK || r == RESULT_NO_MEMORY;
 }
 
 /* A file, "-", or the JSON itself. What names a file is a file. */
 static bool set_input(struct command *c, const char *value) {
-  buf_free(&c->input);
-  /* One byte more than the limit, so that the limit is what refuses it. */
-  enum result r = cli_read(value, INPUT_BYTES + 1, &c->input);
-  if (r == RESULT_OK) return true;
-  if (r != RESULT_IO || !looks_like_json(value)) return complain_io(c, value, r, INPUT_BYTES);
-  c->input = buf_new(SIZE_MAX / 2);
+  bool stdin_before = c->stdin_taken;
+  if (read_limited(c, value, INPUT_BYTES, RESULT_INPUT_TOO_LARGE, &c->input)) return true;
+  if (stdin_before && strcmp(value, "-") == 0) return false;
+  if (errno != ENOENT && errno != ENAMETOOLONG) return complain_io(c, value);
+  if (!meant_as_json(span_text(value))) return complain_io(c, value);
+  c->input = buf_new(INPUT_BYTES);
   buf_put_text(&c->input, value);
-  return !c->input.bad;
+  if (c->input.bad) c->refused = RESULT_INPUT_TOO_LARGE;
+  return true;
 }
 
 static bool set_entry(struct command *c, const char *value) {
@@ -80,8 +98,9 @@ static bool set_secret(struct command *c, const char *value) {
   }
   uint32_t i = c->job.secret_count++;
   if (equals[1] == '@') {
+    if (!take_stdin(c, equals + 2)) return false;
     enum result r = cli_read(equals + 2, SECRET_BYTES, &c->secrets[i]);
-    if (r != RESULT_OK) return complain_io(c, equals + 2, r, SECRET_BYTES);
+    if (r == RESULT_IO) return complain_io(c, equals + 2);
   } else {
     c->secrets[i] = buf_new(SECRET_BYTES);
     buf_put_text(&c->secrets[i], equals + 1);
@@ -95,6 +114,7 @@ static bool set_secret(struct command *c, const char *value) {
 }
 
 static bool set_timeout(struct command *c, const char *value) {
+  c->timeout_set = true;
   if (text_millis(span_text(value), 1, TIMEOUT_MAX_MS, &c->job.timeout_ms) == RESULT_OK) return true;
   cli_complain(c->verb, "--timeout %s: seconds from 0.001 to %u", value, TIMEOUT_MAX_MS / 1000);
   return false;
@@ -177,12 +197,8 @@ static setter *const check_setters[] = {set_json};
 /* ---- the job ---- */
 
 static bool read_script(struct command *c, const char *path) {
-  enum result r = cli_read(path, SCRIPT_BYTES + 1, &c->script);
-  if (r != RESULT_OK && r != RESULT_NO_MEMORY) return complain_io(c, path, r, SCRIPT_BYTES);
-  if (r == RESULT_NO_MEMORY) {
-    cli_complain(c->verb, "%s: %s [%s]", path, result_sentence(RESULT_SCRIPT_TOO_LARGE),
-                 result_name(RESULT_SCRIPT_TOO_LARGE));
-    return false;
+  if (!read_limited(c, path, SCRIPT_BYTES, RESULT_SCRIPT_TOO_LARGE, &c->script)) {
+    return c->stdin_taken && strcmp(path, "-") == 0 ? false : complain_io(c, path);
   }
   char copy[PATH_MAX];
   snprintf(copy, sizeof copy, "%s", strcmp(path, "-") == 0 ? "script.js" : path);
@@ -201,7 +217,6 @@ static void set_defaults(struct command *c, const struct cli_verb *verb) {
                                 .output = OUTPUT_BYTES,
                                 .log_entries = LOG_ENTRIES,
                                 .log_entry = LOG_ENTRY_BYTES,
-                                .repeat = 1,
                                 .entry = span_text("main")},
                         .logs = buf_new(8u << 20)};
   digest_sha256(span_text(""), c->seed);
@@ -216,7 +231,7 @@ static int parse(struct command *c, int argc, char **argv, setter *const *setter
     if (which == CLI_BAD) return CLI_USAGE;
     if (which == CLI_ARGUMENT) {
       if (path != NULL) {
-        cli_complain(c->verb, "one script, please: %s is the second", value);
+        cli_complain(c->verb, "one script, please, not two");
         return CLI_USAGE;
       }
       path = value;
@@ -233,6 +248,7 @@ static int parse(struct command *c, int argc, char **argv, setter *const *setter
     return CLI_USAGE;
   }
   if (!read_script(c, path)) return CLI_USAGE;
+  if (c->job.repeat > 0 && !c->timeout_set) c->job.timeout_ms = TIMEOUT_MAX_MS;
   c->job.input = buf_span(&c->input);
   c->job.seed = span_of(c->seed, sizeof c->seed);
   return CLI_OK;
@@ -314,11 +330,20 @@ static int report(const struct command *c, const struct record *r) {
   return status;
 }
 
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 static int run(struct command *c) {
   struct dispatch *d = NULL;
   struct wire_done done;
-  struct timespec now;
   char worker[PATH_MAX];
+  if (c->refused != RESULT_OK) {
+    done = (struct wire_done){.result = (uint32_t)c->refused};
+    return report(c, &(struct record){.job = &c->job, .done = &done, .started_ns = now_ns()});
+  }
   find_worker(worker);
   enum result r = dispatch_start(worker, &d);
   if (r != RESULT_OK) {
@@ -326,13 +351,13 @@ static int run(struct command *c) {
     return CLI_FAULT;
   }
   struct dispatch_hooks hooks = {.context = c, .log = hear_log};
-  clock_gettime(CLOCK_REALTIME, &now);
+  uint64_t started_ns = now_ns();
   dispatch_run(d, &c->job, &hooks, &done);
   int status = report(c, &(struct record){.job = &c->job,
                                           .done = &done,
                                           .worker = dispatch_worker(d),
                                           .logs = buf_span(&c->logs),
-                                          .started_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec});
+                                          .started_ns = started_ns});
   dispatch_free(d);
   return status;
 }

@@ -31,7 +31,6 @@ static struct wire_job job_of(const char *script) {
                            .log_entries = 100,
                            .log_entry = 4096,
                            .seed = span_of(seed, 32),
-                           .repeat = 1,
                            .script = span_text(script),
                            .name = span_text("s.js"),
                            .entry = span_text("main"),

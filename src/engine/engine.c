@@ -23,7 +23,7 @@ struct run {
   struct engine_outcome *outcome;
   const struct snapshot_roots *roots;
   u32 context;
-  u64 input, secrets;
+  u64 input, secrets, name;
 };
 
 struct engine_limits engine_default_limits(void) {
@@ -32,6 +32,15 @@ struct engine_limits engine_default_limits(void) {
                                 .output = ENGINE_OUTPUT_MAX,
                                 .log_entries = ENGINE_LOG_ENTRIES,
                                 .log_entry = ENGINE_LOG_ENTRY_MAX};
+}
+
+/* ---- calling ---- */
+
+static u64 call(struct run *run, u64 function, const u64 *arguments, u32 count) {
+  u32 at = GUEST(malloc, count * 8 + 8);
+  if (at == 0) return GUEST(JS_ThrowOutOfMemory, run->context);
+  memcpy(guest_bytes(at, count * 8), arguments, (size_t)count * 8);
+  return GUEST(JS_Call, run->context, function, VALUE_UNDEFINED, count, at);
 }
 
 /* ---- what went wrong ---- */
@@ -46,33 +55,30 @@ static uint32_t field_number(struct run *run, u64 record, const char *name) {
   return value >> 32 == 0 && (int32_t)value > 0 ? (uint32_t)value : 0;
 }
 
+/* What a full memory looks like: QuickJS throws "out of memory", or null when even that error did not fit, or
+ * describing it failed for the same reason. Believed only if memory really was refused: a script can throw such an
+ * error itself. */
+static bool is_out_of_memory(const struct engine_outcome *outcome, u64 exception, bool described) {
+  if (!guest_state.growth_refused) return false;
+  return !described || exception == VALUE_NULL || span_is(outcome->error, "InternalError: out of memory");
+}
+
 /* Fills in the error from the pending exception. */
 static void fail(struct run *run, enum result result) {
   struct engine_outcome *outcome = run->outcome;
-  outcome->result = result;
   u64 exception = GUEST(JS_GetException, run->context);
-  u32 argument = GUEST(malloc, 8);
-  if (argument == 0) return;
-  memcpy(guest_bytes(argument, 8), &exception, 8);
-  u64 record = GUEST(JS_Call, run->context, run->roots->describe, VALUE_UNDEFINED, 1, argument);
-  if (!value_is_object(record)) return; /* no memory or stack left to describe it with */
-  outcome->error = value_text(run->context, field(run, record, "error"));
-  outcome->stack = value_text(run->context, field(run, record, "stack"));
-  outcome->line = field_number(run, record, "line");
-  outcome->column = field_number(run, record, "column");
-  /* What a full memory looks like to the script: only if memory really was refused is it believed. */
-  if (guest_state.growth_refused && span_is(outcome->error, "InternalError: out of memory"))
-    outcome->result = RESULT_OUT_OF_MEMORY;
+  u64 record = call(run, run->roots->describe, (u64[]){exception, run->name}, 2);
+  bool described = value_is_object(record);
+  if (described) {
+    outcome->error = value_text(run->context, field(run, record, "error"));
+    outcome->stack = value_text(run->context, field(run, record, "stack"));
+    outcome->line = field_number(run, record, "line");
+    outcome->column = field_number(run, record, "column");
+  }
+  outcome->result = is_out_of_memory(outcome, exception, described) ? RESULT_OUT_OF_MEMORY : result;
 }
 
-/* ---- calling ---- */
-
-static u64 call(struct run *run, u64 function, const u64 *arguments, u32 count) {
-  u32 at = GUEST(malloc, count * 8 + 8);
-  if (at == 0) return GUEST(JS_ThrowOutOfMemory, run->context);
-  memcpy(guest_bytes(at, count * 8), arguments, (size_t)count * 8);
-  return GUEST(JS_Call, run->context, function, VALUE_UNDEFINED, count, at);
-}
+/* ---- waiting ---- */
 
 static bool run_jobs(struct run *run) {
   u32 context_at = GUEST(malloc, 8);
@@ -122,7 +128,12 @@ static u64 compile(struct run *run) {
     (void)first;
   }
   GUEST(free, text);
-  if (value_is_exception(code)) fail(run, RESULT_SYNTAX_ERROR);
+  if (value_is_exception(code)) {
+    fail(run, RESULT_SYNTAX_ERROR);
+    /* A module that imports another parses; it is the import that fails. */
+    bool syntax = run->outcome->error.len > 11 && memcmp(run->outcome->error.data, "SyntaxError", 11) == 0;
+    if (run->outcome->result == RESULT_SYNTAX_ERROR && !syntax) run->outcome->result = RESULT_SCRIPT_ERROR;
+  }
   return code;
 }
 
@@ -232,9 +243,22 @@ static bool take_output(struct run *run, u64 text) {
   return outcome->result == RESULT_OK;
 }
 
+/* The result as JSON text. A result with a `then` method comes back as a promise: it is awaited like one. */
+static bool write_output(struct run *run, u64 result) {
+  u64 text = call(run, run->roots->to_output, &result, 1);
+  if (value_is_object(text)) {
+    if (!settle(run, &text, RESULT_EXECUTION_ERROR)) return false;
+    text = call(run, run->roots->to_output, &text, 1);
+  }
+  if (!value_is_exception(text)) return take_output(run, text);
+  fail(run, RESULT_OUTPUT_INVALID);
+  return false;
+}
+
 static void execute(void *arg) {
   struct run *run = arg;
   u64 entry, result;
+  run->name = value_string(run->context, run->job->name);
   if (!run->job->check_only && !give_input(run)) return;
   if (!load(run, &entry)) return;
   result = call(run, entry, (u64[]){run->input, run->secrets}, 2);
@@ -242,13 +266,7 @@ static void execute(void *arg) {
     fail(run, RESULT_EXECUTION_ERROR);
     return;
   }
-  if (!settle(run, &result, RESULT_EXECUTION_ERROR)) return;
-  u64 text = call(run, run->roots->to_output, &result, 1);
-  if (value_is_exception(text)) {
-    fail(run, RESULT_OUTPUT_INVALID);
-    return;
-  }
-  (void)take_output(run, text);
+  if (settle(run, &result, RESULT_EXECUTION_ERROR)) (void)write_output(run, result);
 }
 
 /* ---- one execution ---- */
@@ -305,6 +323,7 @@ void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, 
   if (outcome->result == RESULT_TIMEOUT || outcome->result == RESULT_OUT_OF_STEPS ||
       outcome->result == RESULT_ENGINE_TRAP) {
     outcome->error = outcome->stack = (struct span){NULL, 0};
+    outcome->line = outcome->column = 0;
   }
   if (outcome->result != RESULT_OK) outcome->output = (struct span){NULL, 0};
   outcome->usage =

@@ -148,7 +148,7 @@ bool wire_get_job(struct span body, struct wire_job *m) {
   struct cursor c = cursor_of(body);
   *m = (struct wire_job){0};
   get_fields(&c, job_fields, COUNT(job_fields), m);
-  if (c.bad || m->secret_count > WIRE_SECRETS_MAX || m->seed.len != 32 || m->repeat == 0) return false;
+  if (c.bad || m->secret_count > WIRE_SECRETS_MAX || m->seed.len != 32) return false;
   for (uint32_t i = 0; i < m->secret_count; i++) get_fields(&c, secret_fields, COUNT(secret_fields), &m->secrets[i]);
   return cursor_end(&c);
 }

@@ -53,7 +53,7 @@ struct wire_job {
   uint32_t output, log_entries, log_entry;
   uint64_t time_ns;
   struct span seed; /* 32 bytes */
-  uint32_t repeat;  /* executions of the same job, 1 for the usual one */
+  uint32_t repeat;  /* timed, silent executions of the same job before the one that is reported; usually 0 */
   struct span script, name, entry, input;
   struct wire_secret secrets[WIRE_SECRETS_MAX];
   uint32_t secret_count;
@@ -75,7 +75,7 @@ struct wire_done {
   uint64_t steps, memory_peak, wall_ns, cpu_ns; /* of one execution; of the last one if repeated */
   uint32_t log_dropped;
   bool reusable; /* the worker is back to its snapshot; if not, it ends now */
-  /* repeat > 1: times of one whole execution, return to the snapshot included */
+  /* repeat > 0: times of one whole execution, return to the snapshot included */
   uint32_t repeat_count;
   uint64_t repeat_wall_ns, repeat_cpu_ns; /* all together */
   uint64_t repeat_p50_ns, repeat_p90_ns, repeat_p99_ns, repeat_max_ns;

@@ -114,7 +114,8 @@ static uint64_t percentile(const struct histogram *h, uint64_t percent) {
   uint64_t seen = 0, wanted = (h->count * percent + 99) / 100;
   for (size_t i = 0; i < sizeof h->bucket / sizeof h->bucket[0]; i++) {
     seen += h->bucket[i];
-    if (seen >= wanted) return bucket_time(i);
+    /* A bucket's middle may lie past the largest time in it. */
+    if (seen >= wanted) return bucket_time(i) < h->max ? bucket_time(i) : h->max;
   }
   return h->max;
 }
@@ -173,7 +174,7 @@ static bool serve(const struct wire_job *m) {
   current_job = m->id;
   alarms = 0;
   set_alarm(m->timeout_ms);
-  bool go_on = m->repeat == 1 || repeat(&job, m->repeat, &outcome, &done);
+  bool go_on = m->repeat == 0 || repeat(&job, m->repeat, &outcome, &done);
   uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   if (go_on) engine_run(&job, &hooks, &outcome);
   set_alarm(0);

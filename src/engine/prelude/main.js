@@ -1,8 +1,9 @@
 // What the host calls: describe, toOutput and sortKeys (engine.c). They run beside the script's leftovers, so nothing here looks
 // anything up on a live object but the value it was given.
 const stringify = JSON.stringify, parse = JSON.parse;
-const indexOf = uncurry(String.prototype.indexOf), lastIndexOf = uncurry(String.prototype.lastIndexOf);
+const indexOf = uncurry(String.prototype.indexOf);
 const charCodeAt = uncurry(String.prototype.charCodeAt);
+const parseDecimal = parseInt, SafePromise = Promise;
 
 function attempt(read) {
   try { return read(); } catch { return undefined; }
@@ -18,16 +19,13 @@ function errorText(thrown) {
   return text(attempt(() => inspect(thrown))) || 'an error that cannot be described';
 }
 
-// Line and column from the topmost frame: "    at f (script.js:3:5)" or "    at script.js:3:5".
-function position(stack, record) {
-  const end = indexOf(stack, '\n');
-  let line = end < 0 ? stack : slice(stack, 0, end);
-  if (charCodeAt(line, line.length - 1) === 41) line = slice(line, 0, line.length - 1);
-  const second = lastIndexOf(line, ':');
-  const first = lastIndexOf(line, ':', second - 1);
-  if (first < 0 || second < 0) return;
-  record.line = +slice(line, first + 1, second) | 0;
-  record.column = +slice(line, second + 1) | 0;
+// Line and column of the topmost frame in the script: "    at f (script.js:3:5)" or "    at script.js:3:5".
+function position(stack, script, record) {
+  const found = indexOf(stack, script + ':');
+  if (found < 0) return;
+  const line = found + script.length + 1, column = indexOf(stack, ':', line) + 1;
+  record.line = parseDecimal(slice(stack, line, line + 10), 10) | 0;
+  if (column > 0) record.column = parseDecimal(slice(stack, column, column + 10), 10) | 0;
 }
 
 // A stack trace without the prelude's own frames.
@@ -43,33 +41,50 @@ function scriptFrames(stack) {
   return out;
 }
 
-function describe(thrown) {
+function describe(thrown, script) {
   const record = { __proto__: null, error: errorText(thrown), stack: '', line: 0, column: 0 };
   if (typeof thrown === 'object' && thrown !== null) record.stack = scriptFrames(text(attempt(() => thrown.stack)));
-  position(record.stack, record);
+  position(record.stack, script, record);
   return record;
 }
 
-// The result as JSON text: what JSON makes an object is the output, anything else is wrapped as {"result": …}.
+// The result as JSON text: what JSON makes an object is the output, anything else is wrapped as {"result": …}. A thenable becomes
+// a promise for the host to wait on.
 function toOutput(value) {
   if (value === undefined || value === null) return '{}';
+  if (typeof value === 'object' && typeof value.then === 'function') return new SafePromise((resolve) => resolve(value));
   const json = stringify(value);
-  if (json === undefined) throw new TypeErrorOf('a ' + typeof value + ' cannot be written as JSON');
+  if (json === undefined) throw new TypeErrorOf((typeof value === 'object' ? 'a result whose toJSON returns nothing' : 'a ' + typeof value) + ' cannot be written as JSON');
   return charCodeAt(json, 0) === 123 ? json : '{"result":' + json + '}';
 }
 
 // The same JSON with every object's keys in the order of RFC 8785 §3.2.3 (UTF-16 code units, which is how strings compare).
-function sorted(value) {
-  if (typeof value !== 'object' || value === null) return stringify(value);
-  let out = '';
-  if (isArray(value)) {
-    for (let i = 0; i < value.length; i++) out += (i === 0 ? '' : ',') + sorted(value[i]);
-    return '[' + out + ']';
+// With a stack of its own: JSON may nest deeper than calls can.
+function sortKeys(json) {
+  let out = '', frame = { __proto__: null, value: parse(json), keys: undefined, next: 0, parent: undefined };
+  while (frame !== undefined) {
+    const { value } = frame;
+    if (typeof value !== 'object' || value === null) {
+      out += stringify(value);
+      frame = frame.parent;
+      continue;
+    }
+    const array = isArray(value);
+    if (frame.next === 0) {
+      out += array ? '[' : '{';
+      if (!array) frame.keys = sortArray(ObjectKeys(value));
+    }
+    const i = frame.next++;
+    if (i >= (array ? value.length : frame.keys.length)) {
+      out += array ? ']' : '}';
+      frame = frame.parent;
+      continue;
+    }
+    if (i > 0) out += ',';
+    if (!array) out += stringify(frame.keys[i]) + ':';
+    frame = { __proto__: null, value: array ? value[i] : value[frame.keys[i]], keys: undefined, next: 0, parent: frame };
   }
-  const keys = sortArray(ObjectKeys(value));
-  for (let i = 0; i < keys.length; i++) out += (i === 0 ? '' : ',') + stringify(keys[i]) + ':' + sorted(value[keys[i]]);
-  return '{' + out + '}';
+  return out;
 }
-const sortKeys = (json) => sorted(parse(json));
 
 return { __proto__: null, describe, toOutput, sortKeys };
