@@ -34,6 +34,7 @@ builds: setup
 	$(Q)$(MAKE) --no-print-directory -j2 $(BUILD) $(EXPLICIT)
 
 test: builds format-check
+	$(Q)tools/lint $(BUILD)
 	$(Q)ctest --test-dir $(EXPLICIT) --output-on-failure -j2 --no-tests=error
 	$(Q)ctest --test-dir $(BUILD) --output-on-failure -j2 --no-tests=error
 

@@ -28,7 +28,8 @@ after(() => rmSync(scratch, { recursive: true }));
 
 const SLACK_MS = 10_000; // a safety net, not a measurement
 const STATUS = { completed: 0, failed: 1, refused: 2 };
-const CRASH = /Sanitizer|runtime error:|Segmentation|core dumped|stack smashing|Assertion .* failed|terminate called|double free|free\(\): |malloc\(\): /;
+const CRASH = new RegExp(['Sanitizer', 'runtime error:', 'Segmentation', 'core dumped', 'stack smashing', 'Assertion .* failed',
+  'terminate called', 'double free', 'free\\(\\): ', 'malloc\\(\\): '].join('|'));
 
 // ---- running ----
 
@@ -170,9 +171,8 @@ const names = readdirSync(folder).filter((name) => name.endsWith('.js')).sort();
 
 test('the corpus has all its kinds', () => {
   assert.ok(names.length >= 60);
-  for (const kind of ['loop', 'native', 'swallow', 'steps', 'alloc', 'stack', 'out', 'log', 'err', 'tamper', 'world', 'async', 'module', 'entry', 'lang']) {
-    assert.ok(names.some((name) => name.startsWith(`${kind}-`)), kind);
-  }
+  const kinds = 'loop native swallow steps alloc stack out log err tamper world async module entry lang'.split(' ');
+  for (const kind of kinds) assert.ok(names.some((name) => name.startsWith(`${kind}-`)), kind);
 });
 
 describe('hostile scripts', { concurrency: 2 }, () => {
@@ -192,7 +192,7 @@ const OK = { expect: 'completed', output: '{"ok":true}' };
 const bytes = (...parts) => Buffer.concat(parts.map((part) => Buffer.from(part)));
 const padded = (size) => `${MAIN}//${'x'.repeat(size - MAIN.length - 2)}`;
 const nested = (open, close, n) => `${MAIN}x=${open.repeat(n)}1${close.repeat(n)}`;
-const invalid = [[0x80], [0xc3], [0xc3, 0x28], [0xc0, 0xaf], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf0, 0x80, 0x80, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xff], [0xfe, 0xff]];
+const invalid = ['80', 'c3', 'c328', 'c0af', 'e08080', 'eda080', 'f0808080', 'f4908080', 'ff', 'feff'];
 
 const scripts = {
   'empty': ['', { expect: 'refused script_required' }],
@@ -202,25 +202,29 @@ const scripts = {
   '200,000 bytes': [padded(200000), { expect: 'refused script_too_large' }],
   'bytes count, not characters': [`${MAIN}//${'é'.repeat(51200)}`, { expect: 'refused script_too_large' }],
   'NUL in a string, a comment, a template, a pattern': [
-    'function main() { /*\0*/ return { "\0": "\0", t: `\0`, r: /\0/.source.length }; } //\0', { expect: 'completed', output: '{"\\u0000":"\\u0000","r":1,"t":"\\u0000"}' }],
+    'function main() { /*\0*/ return { "\0": "\0", t: `\0`, r: /\0/.source.length }; } //\0',
+    { expect: 'completed', output: '{"\\u0000":"\\u0000","r":1,"t":"\\u0000"}' }],
   'NUL between tokens': [`${MAIN}\0`, { expect: 'failed syntax_error' }],
   'NUL alone': ['\0', { expect: 'failed syntax_error' }],
-  'NUL hides nothing': ['function main() { return { n: 1 }; }\n//\0\nfunction main() { return { n: 2 }; }', { expect: 'completed', output: '{"n":2}' }],
+  'NUL hides nothing': [
+    'function main() { return { n: 1 }; }\n//\0\nfunction main() { return { n: 2 }; }', { expect: 'completed', output: '{"n":2}' }],
   'byte order mark': [`\ufeff${MAIN}`, OK],
-  'line separators': [`//\u2028${MAIN}\u2029//\r${''}`, OK],
+  'line separators': [`//\u2028${MAIN}\u2029//\r`, OK],
   'hashbang': [`#!/bin/sh\n${MAIN}`, OK],
   'brackets as deep as they go': [nested('(', ')', 50000), { expect: 'failed syntax_error|script_error' }],
   'arrays as deep as they go': [nested('[', ']', 50000), { expect: 'failed syntax_error|script_error' }],
   'functions as deep as they go': [nested('()=>', '', 25000), { expect: 'failed syntax_error|script_error' }],
   'templates as deep as they go': [nested('`${', '}`', 20000), { expect: 'failed syntax_error|script_error' }],
   'classes as deep as they go': [nested('class A{static x=', '}', 5600), { expect: 'failed syntax_error|script_error|out_of_memory' }],
-  'a module as deep as it goes': [`export default 1;${'['.repeat(100000)}`, { expect: 'failed syntax_error' }],
-  'only opening brackets': ['('.repeat(102400), { expect: 'failed syntax_error' }],
-  'as many variables as fit': [`${MAIN}let ${Array.from({ length: 15000 }, (_, i) => `a${i}`)}`, { ...OK, expect: 'completed|failed timeout', options: '--timeout 3' }],
+  'a module as deep as it goes': [`export default 1;${'['.repeat(100000)}`, { expect: 'failed syntax_error|script_error' }],
+  'only opening brackets': ['('.repeat(102400), { expect: 'failed syntax_error|script_error' }],
+  'as many variables as fit': [
+    `${MAIN}let ${Array.from({ length: 15000 }, (_, i) => `a${i}`)}`, { ...OK, expect: 'completed|failed timeout', options: '--timeout 3' }],
 };
 for (const each of invalid) {
-  scripts[`not UTF-8: ${Buffer.from(each).toString('hex')}`] = [bytes(MAIN, '//', each, '\n'), { expect: 'refused script_invalid' }];
-  scripts[`not UTF-8 at its end: ${Buffer.from(each).toString('hex')}`] = [bytes(MAIN, '//', each), { expect: 'refused script_invalid' }];
+  const part = Buffer.from(each, 'hex');
+  scripts[`not UTF-8: ${each}`] = [bytes(MAIN, '//', part, '\n'), { expect: 'refused script_invalid' }];
+  scripts[`not UTF-8 at its end: ${each}`] = [bytes(MAIN, '//', part), { expect: 'refused script_invalid' }];
 }
 
 const INPUT = 'function main(input) { return { type: typeof input, text: JSON.stringify(input).slice(0, 40) }; }';

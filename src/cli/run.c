@@ -263,6 +263,21 @@ static void release(struct command *c) {
 
 /* ---- the run ---- */
 
+/* A script's words on standard error. On a terminal, control characters are shown, not obeyed: they could move the
+ * cursor over what we said. */
+static void print_words(struct span words) {
+  bool shown = isatty(STDERR_FILENO) == 1;
+  for (size_t i = 0; i < words.len; i++) {
+    uint8_t c = words.data[i];
+    if (shown && ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f))
+      fprintf(stderr, "\\x%02x", c);
+    else if (shown && c == 0xc2 && i + 1 < words.len && words.data[i + 1] < 0xa0)
+      fprintf(stderr, "\\u00%02x", words.data[++i]);
+    else
+      fputc(c, stderr);
+  }
+}
+
 static void hear_log(void *context, uint8_t level, struct span text) {
   struct command *c = context;
   (void)level;
@@ -270,7 +285,7 @@ static void hear_log(void *context, uint8_t level, struct span text) {
     if (c->logs.len > 0) buf_put_u8(&c->logs, ',');
     json_put_string(&c->logs, text);
   }
-  fwrite(text.data, 1, text.len, stderr);
+  print_words(text);
   fputc('\n', stderr);
 }
 
@@ -288,8 +303,12 @@ static void find_worker(char path[PATH_MAX]) {
 static void print_failure(const struct command *c, const struct wire_done *done) {
   struct buf error = buf_new(1u << 20);
   record_error(&error, &c->job, done);
-  cli_complain(c->verb, "%.*s [%s]", (int)error.len, (const char *)error.data, result_name((enum result)done->result));
-  if (done->stack.len > 0) fprintf(stderr, "%.*s\n", (int)done->stack.len, (const char *)done->stack.data);
+  buf_printf(&error, " [%s]", result_name((enum result)done->result));
+  if (done->stack.len > 0) buf_put_u8(&error, '\n');
+  buf_put_span(&error, done->stack);
+  fprintf(stderr, "neocompute %s: ", c->verb->name);
+  print_words(buf_span(&error));
+  fputc('\n', stderr);
   buf_free(&error);
 }
 

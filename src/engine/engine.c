@@ -55,12 +55,13 @@ static uint32_t field_number(struct run *run, u64 record, const char *name) {
   return value >> 32 == 0 && (int32_t)value > 0 ? (uint32_t)value : 0;
 }
 
-/* What a full memory looks like: QuickJS throws "out of memory", or null when even that error did not fit, or
- * describing it failed for the same reason. Believed only if memory really was refused: a script can throw such an
- * error itself. */
+/* What a full memory looks like: QuickJS throws an error that says "out of memory", or null (or a value that nobody
+ * should see) when even that error did not fit, or describing it failed for the same reason. Believed only if memory
+ * really was refused: a script can throw such an error itself. */
 static bool is_out_of_memory(const struct engine_outcome *outcome, u64 exception, bool described) {
   if (!guest_state.growth_refused) return false;
-  return !described || exception == VALUE_NULL || span_is(outcome->error, "InternalError: out of memory");
+  if (!described || exception == VALUE_NULL || value_is_uninitialized(exception)) return true;
+  return memmem(outcome->error.data, outcome->error.len, "out of memory", 13) != NULL;
 }
 
 /* Fills in the error from the pending exception. */
@@ -68,10 +69,9 @@ static void fail(struct run *run, enum result result) {
   struct engine_outcome *outcome = run->outcome;
   u64 exception = GUEST(JS_GetException, run->context);
   u64 record = call(run, run->roots->describe, (u64[]){exception, run->name}, 2);
-  bool described = value_is_object(record);
+  bool described = value_is_object(record) && value_text(run->context, field(run, record, "error"), &outcome->error) &&
+                   value_text(run->context, field(run, record, "stack"), &outcome->stack);
   if (described) {
-    outcome->error = value_text(run->context, field(run, record, "error"));
-    outcome->stack = value_text(run->context, field(run, record, "stack"));
     outcome->line = field_number(run, record, "line");
     outcome->column = field_number(run, record, "column");
   }
@@ -81,7 +81,7 @@ static void fail(struct run *run, enum result result) {
 /* ---- waiting ---- */
 
 static bool run_jobs(struct run *run) {
-  u32 context_at = GUEST(malloc, 8);
+  u32 context_at = host_text(span_text("12345678")); /* room for a pointer */
   while (GUEST(JS_IsJobPending, run->roots->runtime)) {
     /* A job's exception is its own promise's; only an interrupt or a lack of memory ends the queue. */
     if ((int32_t)GUEST(JS_ExecutePendingJob, run->roots->runtime, context_at) < 0 && guest_state.interrupt)
@@ -147,13 +147,18 @@ static bool is_identifier(struct span name) {
   return name.len > 0;
 }
 
-/* The entry point of a classic script: a property of the global object, or a top-level `const`, `let` or `class`. */
+/* The entry point of a classic script: a property of the global object itself, or a top-level `const`, `let` or
+ * `class`. What the global object inherits (`toString`, `constructor`) is nobody's entry point. */
 static u64 find_in_script(struct run *run, u32 name) {
-  u64 entry = GUEST(JS_GetPropertyStr, run->context, run->roots->global, name);
-  if (!value_is_undefined(entry) || !is_identifier(run->job->entry)) return entry;
   struct span text = run->job->entry;
-  entry = GUEST(JS_Eval, run->context, name, (u32)text.len, host_text(run->job->name), EVAL_SCRIPT);
-  if (!value_is_exception(entry)) return entry;
+  u32 atom = GUEST(JS_NewAtom, run->context, name);
+  bool own = (int32_t)GUEST(JS_GetOwnProperty, run->context, 0, run->roots->global, atom) > 0;
+  if (!own && !is_identifier(text)) return VALUE_UNDEFINED;
+  u64 property = GUEST(JS_GetPropertyStr, run->context, run->roots->global, name);
+  if (own) return property;
+  if (value_is_exception(property)) GUEST(JS_GetException, run->context); /* a prototype's getter: not ours to report */
+  u64 entry = GUEST(JS_Eval, run->context, name, (u32)text.len, host_text(run->job->name), EVAL_SCRIPT);
+  if (!value_is_exception(entry)) return entry == property ? VALUE_UNDEFINED : entry;
   GUEST(JS_GetException, run->context); /* not defined, or a keyword */
   return VALUE_UNDEFINED;
 }
@@ -216,29 +221,29 @@ static bool give_input(struct run *run) {
   return true;
 }
 
+static bool canonical_text(struct run *run, u64 text, enum json_canon *canon) {
+  if (value_is_exception(text) || !value_text(run->context, text, &run->outcome->output)) {
+    fail(run, RESULT_OUTPUT_INVALID);
+    return false;
+  }
+  *canon = json_canonical(run->outcome->output);
+  return true;
+}
+
 /* Checks what the guest wrote before anybody believes it. A guest that lies about its JSON fails here, not in the
  * reply. */
 static bool take_output(struct run *run, u64 text) {
   struct engine_outcome *outcome = run->outcome;
-  outcome->output = value_text(run->context, text);
-  enum json_canon canon = json_canonical(outcome->output);
-  if (canon == JSON_UNSORTED) {
-    u64 sorted = call(run, run->roots->sort_keys, &text, 1);
-    if (value_is_exception(sorted)) {
-      fail(run, RESULT_OUTPUT_INVALID);
-      return false;
-    }
-    outcome->output = value_text(run->context, sorted);
-    canon = json_canonical(outcome->output);
-  }
-  outcome->result = RESULT_OUTPUT_INVALID;
+  enum json_canon canon;
+  if (!canonical_text(run, text, &canon)) return false;
+  if (canon == JSON_UNSORTED && !canonical_text(run, call(run, run->roots->sort_keys, &text, 1), &canon)) return false;
+  outcome->result = RESULT_OK;
   if (canon != JSON_CANONICAL) {
+    outcome->result = RESULT_OUTPUT_INVALID;
     outcome->error =
-        span_text("TypeError: output is not canonical JSON: it holds a lone surrogate, or nests too deeply");
+        span_text("TypeError: output has no canonical JSON: it holds a lone surrogate, or nests too deeply");
   } else if (outcome->output.len > run->job->limits.output) {
     outcome->result = RESULT_OUTPUT_TOO_LARGE;
-  } else {
-    outcome->result = RESULT_OK;
   }
   return outcome->result == RESULT_OK;
 }
@@ -250,9 +255,7 @@ static bool write_output(struct run *run, u64 result) {
     if (!settle(run, &text, RESULT_EXECUTION_ERROR)) return false;
     text = call(run, run->roots->to_output, &text, 1);
   }
-  if (!value_is_exception(text)) return take_output(run, text);
-  fail(run, RESULT_OUTPUT_INVALID);
-  return false;
+  return take_output(run, text);
 }
 
 static void execute(void *arg) {
@@ -282,6 +285,7 @@ static enum result exit_result(enum guest_exit why, const struct engine_outcome 
   if (why == GUEST_TIMED_OUT || guest_state.interrupt) return RESULT_TIMEOUT;
   if (why == GUEST_OUT_OF_STEPS) return RESULT_OUT_OF_STEPS;
   if (why == GUEST_RETURNED) return outcome->result;
+  if (guest_state.trap == WASM_RT_TRAP_EXHAUSTION) return RESULT_EXECUTION_ERROR;
   return guest_state.growth_refused ? RESULT_OUT_OF_MEMORY : RESULT_ENGINE_TRAP;
 }
 
@@ -313,6 +317,7 @@ void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, 
   host_begin(job, hooks);
   vary(roots);
   guest_state.interrupt = 0;
+  guest_state.trap = 0;
   guest_state.growth_refused = false;
   guest_state.memory_limit = job->limits.memory;
   guest_meter.left = (int64_t)job->limits.steps;
@@ -320,6 +325,12 @@ void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, 
   enum guest_exit why = guest_enter(execute, &run);
   outcome->result = exit_result(why, outcome);
   engine.broken = why == GUEST_TRAPPED || why == GUEST_TIMED_OUT;
+  if (why == GUEST_TRAPPED && outcome->result == RESULT_EXECUTION_ERROR) {
+    /* A native that recurses without asking (nested iterator helpers, say) ran off the stack: told as QuickJS tells it
+     * elsewhere, though this world cannot go on. */
+    *outcome = (struct engine_outcome){.result = RESULT_EXECUTION_ERROR,
+                                       .error = span_text("RangeError: Maximum call stack size exceeded")};
+  }
   if (outcome->result == RESULT_TIMEOUT || outcome->result == RESULT_OUT_OF_STEPS ||
       outcome->result == RESULT_ENGINE_TRAP) {
     outcome->error = outcome->stack = (struct span){NULL, 0};
@@ -330,6 +341,10 @@ void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, 
       (struct engine_usage){.steps = job->limits.steps - (uint64_t)(guest_meter.left > 0 ? guest_meter.left : 0),
                             .memory_peak = guest.w2c_memory.size,
                             .log_dropped = host.log_dropped};
+}
+
+bool engine_reusable(void) {
+  return !engine.broken;
 }
 
 bool engine_reset(void) {

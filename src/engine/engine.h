@@ -91,6 +91,9 @@ enum result must_use engine_open(int executable);
 /* Runs the job; always fills the outcome. Call engine_reset before the next. */
 void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, struct engine_outcome *outcome);
 
+/* Whether engine_reset will work. */
+bool engine_reusable(void);
+
 /* Back to the snapshot. False if the engine can no longer be trusted to be fresh (it trapped or was abandoned): end the
  * process. */
 bool must_use engine_reset(void);

@@ -74,7 +74,8 @@ static u64 host_log(const struct call *call) {
     host.log_dropped++;
     return VALUE_FALSE;
   }
-  struct span text = value_text(call->context, argument(call, 1));
+  struct span text;
+  if (!value_text(call->context, argument(call, 1), &text)) return VALUE_EXCEPTION;
   static char cut[ENGINE_LOG_ENTRY_MAX + 32];
   if (text.len > limits->log_entry) {
     struct buf b = buf_fixed(cut, sizeof cut);
@@ -99,7 +100,8 @@ static u64 hex_string(u32 context, const uint8_t *bytes, size_t len) {
 
 /* sha256(text): hexadecimal. */
 static u64 host_sha256(const struct call *call) {
-  struct span text = value_text(call->context, argument(call, 0));
+  struct span text;
+  if (!value_text(call->context, argument(call, 0), &text)) return VALUE_EXCEPTION;
   uint8_t hash[32];
   digest_sha256(text, hash);
   return hex_string(call->context, hash, sizeof hash);

@@ -57,6 +57,12 @@ struct making {
   const char *problem;
 };
 
+static void complain(u32 context, u64 exception, const char *property) {
+  struct span text;
+  if (!value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text(property))), &text)) return;
+  fprintf(stderr, "prelude: %.*s\n", (int)text.len, (const char *)text.data);
+}
+
 static const char *run_prelude(struct making *m) {
   u32 context = m->roots.context, text = host_text(m->prelude);
   u64 function = GUEST(JS_Eval, context, text, (u32)m->prelude.len, host_text(span_text("<prelude>")), 0);
@@ -68,14 +74,8 @@ static const char *run_prelude(struct making *m) {
   u64 made = GUEST(JS_Call, context, function, VALUE_UNDEFINED, 1, argument);
   if (value_is_exception(made)) {
     u64 exception = GUEST(JS_GetException, context);
-    fprintf(
-        stderr, "prelude: %.*s\n", 500,
-        (const char *)value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text("message"))))
-            .data);
-    fprintf(
-        stderr, "%.*s\n", 500,
-        (const char *)value_text(context, GUEST(JS_GetPropertyStr, context, exception, host_text(span_text("stack"))))
-            .data);
+    complain(context, exception, "message");
+    complain(context, exception, "stack");
     return "the prelude threw";
   }
   m->roots.describe = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("describe")));

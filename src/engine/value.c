@@ -8,16 +8,18 @@ static u32 scratch(void) {
   return guest.w2c___stack_pointer - 64;
 }
 
-struct span value_text(u32 context, u64 value) {
-  if (!value_is_string(value)) return (struct span){NULL, 0}; /* converting anything else would run the script's code */
+bool value_text(u32 context, u64 value, struct span *text) {
+  *text = (struct span){NULL, 0};
+  if (!value_is_string(value)) return true; /* converting anything else would run the script's code */
   u32 len_at = scratch();
   u32 saved = guest.w2c___stack_pointer;
   guest.w2c___stack_pointer -= 128;
-  u32 text = GUEST(JS_ToCStringLen2, context, len_at, value, 0);
+  u32 at = GUEST(JS_ToCStringLen2, context, len_at, value, 0);
   guest.w2c___stack_pointer = saved;
-  if (text == 0) return (struct span){NULL, 0};
+  if (at == 0) return false;
   u32 len = guest_u32(len_at);
-  return span_of(guest_bytes(text, len), len);
+  *text = span_of(guest_bytes(at, len), len);
+  return true;
 }
 
 u64 value_string(u32 context, struct span utf8) {

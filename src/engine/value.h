@@ -31,13 +31,17 @@ static inline bool value_is_module(u64 v) {
 static inline bool value_is_exception(u64 v) {
   return v >> 32 == 6;
 }
+static inline bool value_is_uninitialized(u64 v) {
+  return v >> 32 == 4;
+}
 static inline bool value_is_undefined(u64 v) {
   return v >> 32 == 3;
 }
 
-/* The UTF-8 of a string value, in guest memory that is never freed (the whole world is dropped soon). Empty if the
- * value is not a string or there is no memory. A lone surrogate is three bytes that are not valid UTF-8. */
-struct span value_text(u32 context, u64 value);
+/* The UTF-8 of a string value, in guest memory that is never freed (the whole world is dropped soon). A lone surrogate
+ * is three bytes that are not valid UTF-8. False, with an exception pending in the guest, if there is no memory for it;
+ * anything but a string is an empty text. */
+bool must_use value_text(u32 context, u64 value, struct span *text);
 /* A new string from valid UTF-8; VALUE_EXCEPTION without memory. */
 u64 value_string(u32 context, struct span utf8);
 /* The bytes of an ArrayBuffer; empty for anything else. */

@@ -1,7 +1,6 @@
 // what: fills the memory to the last byte before its entry point is called
 // options: --memory 16
 // expect: failed out_of_memory
-// bug: no room for the call's arguments: output_invalid without a text (src/engine/engine.c, fail)
 const all = [];
 try { for (;;) all.push(new Array(100).fill(1)); } catch {}
 try { for (;;) all.push({}); } catch {}

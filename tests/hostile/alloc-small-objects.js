@@ -1,6 +1,5 @@
 // what: so many small objects that no room is left to describe the error in
 // options: --memory 16
 // expect: failed out_of_memory
-// bug: reported as execution_error without a text (src/engine/engine.c, fail)
 const all = [];
 function main() { for (;;) all.push({ x: 1 }); }

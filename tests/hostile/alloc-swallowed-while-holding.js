@@ -1,7 +1,6 @@
 // what: catches without letting go; what follows must be a clean failure
 // options: --memory 16 --timeout 5
 // expect: failed out_of_memory
-// bug: reported as execution_error without a text (src/engine/engine.c, fail)
 const all = [];
 function main() {
   for (let i = 0; i < 10; i++) {

@@ -1,7 +1,6 @@
 // what: weak entries whose keys are kept alive
 // options: --memory 32
 // expect: failed out_of_memory
-// bug: with memory full the engine throws null: reported as execution_error "null" (src/engine/engine.c, fail)
 function main() {
   const weak = new WeakMap();
   for (let last = {}; ;) {

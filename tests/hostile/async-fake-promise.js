@@ -1,4 +1,4 @@
-// what: an object that only inherits from Promise.prototype is an object
-// expect: completed
-// output: {"x":1}
+// what: an object that only inherits from Promise.prototype has a then, which finds no promise behind it
+// expect: failed execution_error
+// error: TypeError
 function main() { return Object.assign(Object.create(Promise.prototype), { x: 1 }); }

@@ -1,4 +1,4 @@
-// what: nor is a proxy of a promise one
-// expect: completed
-// output: {}
+// what: nor is there one behind a proxy
+// expect: failed execution_error
+// error: TypeError
 function main() { return new Proxy(Promise.resolve(5), {}); }

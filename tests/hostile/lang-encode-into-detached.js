@@ -1,7 +1,6 @@
 // what: the text's toString gives the target's memory back before it is written to
 // expect: completed
 // output: {"overwritten":false}
-// bug: TextEncoder.encodeInto (side module) writes 4 bytes into freed memory, now somebody else's
 function main() {
   const target = new Uint8Array(1e5);
   let other;

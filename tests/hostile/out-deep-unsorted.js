@@ -1,7 +1,6 @@
 // what: 5,000 levels whose keys are out of order: order must not decide what is too deep
 // expect: completed
 // output-bytes: 60002
-// bug: "RangeError: Maximum call stack size exceeded" (src/engine/prelude/main.js, sorted recurses)
 function main() {
   let o = {};
   for (let i = 0; i < 5000; i++) o = { b: o, a: 1 };

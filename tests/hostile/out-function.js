@@ -1,4 +1,4 @@
 // what: a function is no output
 // expect: failed output_invalid
-// error: TypeError: a function cannot be written as JSON
+// error: cannot be written as JSON
 function main() { return main; }

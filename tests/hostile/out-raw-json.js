@@ -1,3 +1,4 @@
 // what: JSON.rawJSON writes numbers that no double prints as
-// expect: failed output_invalid
+// expect: completed
+// output: {"a":1,"b":100}
 function main() { return { a: JSON.rawJSON('1.0'), b: JSON.rawJSON('1E2') }; }

@@ -2,7 +2,6 @@
 // options: --timeout 5
 // expect: failed execution_error
 // error: RangeError
-// bug: the engine checks no stack on this way down: engine_trap
 function main() {
   let iterator = [1].values();
   for (let i = 0; i < 1e5; i++) iterator = iterator.map((x) => x);

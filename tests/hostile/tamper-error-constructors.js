@@ -5,7 +5,7 @@ const real = TypeError.prototype;
 for (const name of ['Error', 'TypeError', 'RangeError', 'DOMException', 'SyntaxError']) globalThis[name] = function () { throw 'forged'; };
 function main() {
   const texts = [];
-  try { crypto.getRandomValues({}); } catch (error) { texts.push(Object.getPrototypeOf(error) === real ? 'the real TypeError' : 'forged'); }
+  try { crypto.randomBytes(Symbol()); } catch (error) { texts.push(Object.getPrototypeOf(error) === real ? 'the real TypeError' : 'forged'); }
   try { crypto.randomBytes(0); } catch (error) { texts.push(error.message); }
   return texts;
 }

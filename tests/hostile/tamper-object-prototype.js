@@ -3,7 +3,7 @@
 // output: {"a":{"c":2,"d":3},"b":1}
 // log: "{ b: 1 } Map(1) { 1 => 2 }"
 for (const key of ['value', 'get', 'set', 'writable', 'enumerable', 'configurable', 'error', 'stack', 'line', 'column', 'describe', 'toOutput',
-  'sortKeys', 'log', 'name', 'tag', 'kind', 'depth', 'left', 'open', 'items', 'keys', 'base', 'text', 'used', 'index', 'done', 'then', 'result']) {
+  'sortKeys', 'log', 'name', 'tag', 'kind', 'depth', 'left', 'open', 'items', 'keys', 'base', 'text', 'used', 'index', 'done', 'result']) {
   Object.defineProperty(Object.prototype, key, { __proto__: null, get() { throw `get ${key}`; }, set() { throw `set ${key}`; } });
 }
 function main() {

@@ -1,12 +1,8 @@
 // crypto: the reference service's two functions, and the Web Crypto API's random part.
-const TypedArrayPrototype = ObjectGetPrototypeOf(Uint8Array.prototype);
-const typedArrayTag = getter(TypedArrayPrototype, Symbol.toStringTag);
-const typedArrayBuffer = getter(TypedArrayPrototype, 'buffer');
-const typedArrayByteOffset = getter(TypedArrayPrototype, 'byteOffset');
-const typedArrayByteLength = getter(TypedArrayPrototype, 'byteLength');
 const toStringOf = String, toNumber = Number, trunc = Math.trunc;
 const slice = uncurry(String.prototype.slice), charAt = uncurry(String.prototype.charAt);
-const parseHex = parseInt, TypeErrorOf = TypeError, RangeErrorOf = RangeError, DOMExceptionOf = DOMException;
+const isView = ArrayBuffer.isView, parseHex = parseInt;
+const TypeErrorOf = TypeError, RangeErrorOf = RangeError, DOMExceptionOf = DOMException;
 const integerArrays = { __proto__: null, Int8Array: 1, Uint8Array: 1, Uint8ClampedArray: 1, Int16Array: 1, Uint16Array: 1,
   Int32Array: 1, Uint32Array: 1, BigInt64Array: 1, BigUint64Array: 1 };
 
@@ -21,12 +17,18 @@ method(crypto, 'randomBytes', (size = 32) => {
   if (!(n >= 1 && n <= 1024)) throw new RangeErrorOf('crypto.randomBytes: size must be 1 to 1024');
   return host.randomHex(n);
 });
+// Not a view at all: Web IDL's TypeError. Not a view of integers: the Web Crypto API's own error.
 method(crypto, 'getRandomValues', (array) => {
-  const kind = typedArrayTag(array);
-  if (kind === undefined || !integerArrays[kind]) throw new TypeErrorOf('crypto.getRandomValues: an integer typed array is required');
+  if (!isView(array)) throw new TypeErrorOf('crypto.getRandomValues: an integer typed array is required');
+  const kind = typedArrayName(array);
+  if (kind === undefined || !integerArrays[kind]) {
+    throw new DOMExceptionOf('crypto.getRandomValues: an integer typed array is required', 'TypeMismatchError');
+  }
   const length = typedArrayByteLength(array);
   if (length > 65536) throw new DOMExceptionOf('crypto.getRandomValues: at most 65536 bytes', 'QuotaExceededError');
-  if (!host.randomFill(typedArrayBuffer(array), typedArrayByteOffset(array), length)) throw new TypeErrorOf('crypto.getRandomValues: unsupported buffer');
+  if (!host.randomFill(typedArrayBuffer(array), typedArrayByteOffset(array), length)) {
+    throw new TypeErrorOf('crypto.getRandomValues: unsupported buffer');
+  }
   return array;
 });
 // RFC 9562 §5.4: version 4, variant 10.

@@ -259,6 +259,13 @@ let format; // (list of arguments) -> string
     return (contains(label, name) ? label : label + ' [' + name + ']') + sliceString(head, name.length);
   }
 
+  // Without the lines of the prelude's own functions, as Node leaves out its internals. Empty if there are no others.
+  function scriptLines(frames) {
+    const all = lines(frames), kept = list();
+    for (let i = 0; i < all.length; i++) if (!contains(all[i], '<prelude>:')) append(kept, all[i]);
+    return joinArray(kept, '');
+  }
+
   // V8 begins the stack with "name: message"; QuickJS has only the frames there.
   function errorText(error, about) {
     const name = findString(error, 'name', 'Error'), message = findString(error, 'message', '');
@@ -266,9 +273,9 @@ let format; // (list of arguments) -> string
     let head = at === -1 ? stack : sliceString(stack, 0, at);
     if (head === '') head = name === '' || message === '' ? name + message : name + ': ' + message;
     head = relabelled(head, name, about);
-    if (at === -1) return '[' + head + ']';
-    const end = codeAt(stack, stack.length - 1) === 10 ? -1 : stack.length;
-    return head + (at === 0 ? '\n' : '') + sliceString(stack, at, end);
+    const frames = at === -1 ? '' : scriptLines(sliceString(stack, at === 0 ? 0 : at + 1));
+    if (frames === '') return '[' + head + ']';
+    return head + '\n' + (codeAt(frames, frames.length - 1) === 10 ? sliceString(frames, 0, -1) : frames);
   }
 
   const indented = (text, indent) => (indent === 0 ? text : joinArray(lines(text), repeatString(' ', indent)));

@@ -48,12 +48,19 @@ function describe(thrown, script) {
   return record;
 }
 
+// JSON.rawJSON lets a script write numbers in any form (1.0, 1e999). Output of a script that used it is written anew.
+let rawUsed = false;
+const rawJSON = JSON.rawJSON;
+method(JSON, 'rawJSON', (value) => { rawUsed = true; return rawJSON(value); });
+ObjectDefineProperty(JSON, 'rawJSON', { __proto__: null, enumerable: false });
+
 // The result as JSON text: what JSON makes an object is the output, anything else is wrapped as {"result": …}. A thenable becomes
 // a promise for the host to wait on.
 function toOutput(value) {
   if (value === undefined || value === null) return '{}';
   if (typeof value === 'object' && typeof value.then === 'function') return new SafePromise((resolve) => resolve(value));
-  const json = stringify(value);
+  let json = stringify(value);
+  if (rawUsed && json !== undefined) json = stringify(parse(json));
   if (json === undefined) throw new TypeErrorOf((typeof value === 'object' ? 'a result whose toJSON returns nothing' : 'a ' + typeof value) + ' cannot be written as JSON');
   return charCodeAt(json, 0) === 123 ? json : '{"result":' + json + '}';
 }

@@ -11,6 +11,7 @@ const ObjectGetPrototypeOf = Object.getPrototypeOf;
 const ObjectKeys = Object.keys;
 const ObjectSetPrototypeOf = Object.setPrototypeOf;
 const ReflectOwnKeys = Reflect.ownKeys;
+const ArrayPrototype = Array.prototype;
 const ObjectPrototype = Object.prototype;
 const hasOwn = uncurry(Object.prototype.hasOwnProperty);
 const isArray = Array.isArray;
@@ -65,13 +66,18 @@ const mapSet = uncurry(Map.prototype.set);
 const mapSize = getter(Map.prototype, 'size');
 const nextOfMap = uncurry(ObjectGetPrototypeOf(new Map().entries()).next);
 const nextOfSet = uncurry(ObjectGetPrototypeOf(new Set().values()).next);
+const setAdd = uncurry(Set.prototype.add);
 const setSize = getter(Set.prototype, 'size');
 const setValues = uncurry(Set.prototype.values);
 
 const SafeUint8Array = Uint8Array;
 const TypedArray = ObjectGetPrototypeOf(Uint8Array);
+const typedArrayBuffer = getter(TypedArray.prototype, 'buffer');
+const typedArrayByteLength = getter(TypedArray.prototype, 'byteLength');
+const typedArrayByteOffset = getter(TypedArray.prototype, 'byteOffset');
 const typedArrayLength = getter(TypedArray.prototype, 'length');
 const typedArrayName = getter(TypedArray.prototype, SymbolToStringTag);
+const typedArraySet = uncurry(TypedArray.prototype.set);
 const arrayBufferLength = getter(ArrayBuffer.prototype, 'byteLength');
 const sharedBufferLength = getter(SharedArrayBuffer.prototype, 'byteLength');
 const dataViewBuffer = getter(DataView.prototype, 'buffer');
@@ -89,8 +95,9 @@ const regExpFlags = list();
     regExpFlags[regExpFlags.length] = { letter: 'dgimsuvy'[i], isSet: getter(RegExp.prototype, name) };
   }
 });
-function regExpText(regExp) {
-  let text = '/' + regExpSource(regExp) + '/';
-  for (let i = 0; i < regExpFlags.length; i++) text += regExpFlags[i].isSet(regExp) ? regExpFlags[i].letter : '';
-  return text;
+function regExpLetters(regExp) {
+  let letters = '';
+  for (let i = 0; i < regExpFlags.length; i++) letters += regExpFlags[i].isSet(regExp) ? regExpFlags[i].letter : '';
+  return letters;
 }
+const regExpText = (regExp) => '/' + regExpSource(regExp) + '/' + regExpLetters(regExp);

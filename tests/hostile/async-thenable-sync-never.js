@@ -1,0 +1,3 @@
+// what: … or never settle
+// expect: failed unsettled
+function main() { return { then() {} }; }
