@@ -461,7 +461,8 @@ structuredClone(Object(1n)) ;; structuredClone(Object('s')) ;; structuredClone(O
 structuredClone(Object.assign(new Number(-0), { x: 1 })) ;; structuredClone(new (class S extends String {})('q'))
 ## structuredClone: a property named __proto__
 structuredClone({ ['__proto__']: 1 }) ;; structuredClone({ ['__proto__']: { x: 1 } }).x
-((o) => [Object.keys(o), Object.getPrototypeOf(o) === Object.prototype])(structuredClone(JSON.parse('{"__proto__":[1],"toString":2}')))
+((o) => [Object.keys(o), Object.getPrototypeOf(o) === Object.prototype])(
+    structuredClone(JSON.parse('{"__proto__":[1],"toString":2}')))
 ((o) => Object.getOwnPropertyDescriptors(o))(structuredClone(Object.freeze({ valueOf: 1, a: 2 })))
 structuredClone({ get a() { delete this.b; return 1 }, b: 2, c: 3 })
 ## structuredClone: errors
@@ -500,7 +501,7 @@ Object.prototype.toString.call(performance) ;; Object.prototype.toString.call(cr
 Object.prototype.toString.call(URL.prototype) ;; Object.prototype.toString.call(console)
 Object.getOwnPropertyDescriptor(URL.prototype, Symbol.toStringTag)
 ## crypto.getRandomValues
-crypto.getRandomValues() ;; crypto.getRandomValues({}) //= (() => { throw new TypeError() })()
+crypto.getRandomValues() ;; crypto.getRandomValues({}) ;; crypto.getRandomValues([])
 crypto.getRandomValues(undefined) //= (() => { throw new TypeError() })() ;; crypto.getRandomValues(new Float32Array(1))
 crypto.getRandomValues(new DataView(new ArrayBuffer(1))) ;; crypto.getRandomValues(new Uint8Array(65537))
 crypto.getRandomValues(new BigInt64Array(2)).length

@@ -266,16 +266,21 @@ static void release(struct command *c) {
 /* A script's words on standard error. On a terminal, control characters are shown, not obeyed: they could move the
  * cursor over what we said. */
 static void print_words(struct span words) {
-  bool shown = isatty(STDERR_FILENO) == 1;
+  const bool shown = isatty(STDERR_FILENO) == 1;
+  struct buf out = buf_new(6 * words.len + 1);
   for (size_t i = 0; i < words.len; i++) {
     uint8_t c = words.data[i];
-    if (shown && ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f))
-      fprintf(stderr, "\\x%02x", c);
-    else if (shown && c == 0xc2 && i + 1 < words.len && words.data[i + 1] < 0xa0)
-      fprintf(stderr, "\\u00%02x", words.data[++i]);
-    else
-      fputc(c, stderr);
+    if (shown && ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)) {
+      buf_printf(&out, "\\x%02x", c);
+    } else if (shown && c == 0xc2 && i + 1 < words.len && words.data[i + 1] < 0xa0) { /* U+0080 to U+009F */
+      buf_printf(&out, "\\u00%02x", words.data[++i]);
+    } else {
+      buf_put_u8(&out, c);
+    }
   }
+  buf_put_u8(&out, '\n');
+  fwrite(out.data, 1, out.len, stderr);
+  buf_free(&out);
 }
 
 static void hear_log(void *context, uint8_t level, struct span text) {
@@ -286,7 +291,6 @@ static void hear_log(void *context, uint8_t level, struct span text) {
     json_put_string(&c->logs, text);
   }
   print_words(text);
-  fputc('\n', stderr);
 }
 
 /* The worker stands beside this program, unless told otherwise. */
@@ -308,7 +312,6 @@ static void print_failure(const struct command *c, const struct wire_done *done)
   buf_put_span(&error, done->stack);
   fprintf(stderr, "neocompute %s: ", c->verb->name);
   print_words(buf_span(&error));
-  fputc('\n', stderr);
   buf_free(&error);
 }
 
@@ -340,7 +343,7 @@ static int report(const struct command *c, const struct record *r) {
   if (!c->json && r->done->result != RESULT_OK) print_failure(c, r->done);
   if (!c->json) print_repeat(r->done);
   int status = exit_status(r->done);
-  bool written = !out.bad && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
+  bool written = !out.bad && (out.len == 0 || fwrite(out.data, 1, out.len, stdout) == out.len) && fflush(stdout) == 0;
   if (!written) {
     cli_complain(c->verb, "cannot write the output: %s", strerror(errno));
     status = CLI_FAULT;

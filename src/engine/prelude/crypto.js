@@ -1,8 +1,7 @@
 // crypto: the reference service's two functions, and the Web Crypto API's random part.
 const toStringOf = String, toNumber = Number, trunc = Math.trunc;
 const slice = uncurry(String.prototype.slice), charAt = uncurry(String.prototype.charAt);
-const isView = ArrayBuffer.isView, parseHex = parseInt;
-const TypeErrorOf = TypeError, RangeErrorOf = RangeError, DOMExceptionOf = DOMException;
+const parseHex = parseInt, TypeErrorOf = TypeError, RangeErrorOf = RangeError, DOMExceptionOf = DOMException;
 const integerArrays = { __proto__: null, Int8Array: 1, Uint8Array: 1, Uint8ClampedArray: 1, Int16Array: 1, Uint16Array: 1,
   Int32Array: 1, Uint32Array: 1, BigInt64Array: 1, BigUint64Array: 1 };
 
@@ -17,9 +16,9 @@ method(crypto, 'randomBytes', (size = 32) => {
   if (!(n >= 1 && n <= 1024)) throw new RangeErrorOf('crypto.randomBytes: size must be 1 to 1024');
   return host.randomHex(n);
 });
-// Not a view at all: Web IDL's TypeError. Not a view of integers: the Web Crypto API's own error.
+// Not even an object: Web IDL's TypeError. Any other object than an array of integers: the Web Crypto API's error, as in Node.
 method(crypto, 'getRandomValues', (array) => {
-  if (!isView(array)) throw new TypeErrorOf('crypto.getRandomValues: an integer typed array is required');
+  if (typeof array !== 'object' || array === null) throw new TypeErrorOf('crypto.getRandomValues: an integer typed array is required');
   const kind = typedArrayName(array);
   if (kind === undefined || !integerArrays[kind]) {
     throw new DOMExceptionOf('crypto.getRandomValues: an integer typed array is required', 'TypeMismatchError');
