@@ -214,8 +214,7 @@ bool snapshot_learnt(u8 *bytes) {
   u32 pages = image->pages * (GUEST_PAGE / HOST_PAGE);
   state.learning = false;
   for (u32 page = 0; page < pages; page++) {
-    /* Copying a page or two in between costs less than another range. */
-    if (state.written[page] && !add_page(image->hot, &image->hot_count, SNAPSHOT_HOT, page * HOST_PAGE, 2 * HOST_PAGE))
+    if (state.written[page] && !add_page(image->hot, &image->hot_count, SNAPSHOT_HOT, page * HOST_PAGE, 0))
       return false;
   }
   return mprotect(guest.w2c_memory.data, image->pages * GUEST_PAGE, PROT_READ | PROT_WRITE) == 0;
