@@ -1,8 +1,7 @@
 // Calls and small integers.
-function fib(n) {
-  return n < 2 ? n : fib(n - 1) + fib(n - 2);
-}
-
 function main(input) {
+  function fib(n) {
+    return n < 2 ? n : fib(n - 1) + fib(n - 2);
+  }
   return { fib: fib(input.n) };
 }

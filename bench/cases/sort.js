@@ -7,7 +7,5 @@ function main(input) {
     numbers.push(x);
   }
   numbers.sort((a, b) => a - b);
-  let check = 0;
-  for (let i = 0; i < numbers.length; i++) check = (Math.imul(check, 31) + numbers[i]) | 0;
-  return { first: numbers[0], last: numbers[numbers.length - 1], check };
+  return { first: numbers[0], middle: numbers[numbers.length >> 1], last: numbers[numbers.length - 1] };
 }
