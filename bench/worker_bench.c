@@ -58,21 +58,12 @@ static long field(pid_t pid, const char *name) {
 }
 
 static struct wire_done run(struct dispatch *d, const char *script, uint64_t timeout_ms) {
-  static const uint8_t seed[32];
   static uint64_t id;
   struct wire_done done;
-  struct wire_job job = {.id = ++id,
-                         .timeout_ms = timeout_ms,
-                         .memory = 128u << 20,
-                         .steps = INT64_MAX,
-                         .output = 1048576,
-                         .log_entries = 100,
-                         .log_entry = 4096,
-                         .seed = span_of(seed, 32),
-                         .script = span_text(script),
-                         .name = span_text("s.js"),
-                         .entry = span_text("main"),
-                         .input = span_text("{\"a\":2,\"b\":3}")};
+  struct wire_job job = wire_default_job(span_text(script));
+  job.id = ++id;
+  job.timeout_ms = timeout_ms;
+  job.input = span_text("{\"a\":2,\"b\":3}");
   dispatch_run(d, &job, NULL, &done);
   return done;
 }

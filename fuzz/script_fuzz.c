@@ -181,21 +181,13 @@ static uint64_t now_ms(void) {
 }
 
 static enum result run_one(struct dispatch *d, const struct buf *script) {
-  static const uint8_t seed[32];
   static uint64_t id;
   struct wire_done done;
-  struct wire_job job = {.id = ++id,
-                         .timeout_ms = 50,
-                         .memory = 64u << 20,
-                         .steps = INT64_MAX,
-                         .output = 1048576,
-                         .log_entries = 100,
-                         .log_entry = 4096,
-                         .seed = span_of(seed, 32),
-                         .script = buf_span(script),
-                         .name = span_text("fuzz.js"),
-                         .entry = span_text("main"),
-                         .input = span_text("{\"a\":[1,{\"b\":null}],\"c\":\"\\u00e9\"}")};
+  struct wire_job job = wire_default_job(buf_span(script));
+  job.id = ++id;
+  job.timeout_ms = 50;
+  job.memory = 64u << 20;
+  job.input = span_text("{\"a\":[1,{\"b\":null}],\"c\":\"\\u00e9\"}");
   dispatch_run(d, &job, NULL, &done);
   return (enum result)done.result;
 }

@@ -12,15 +12,10 @@
 #include "cli/record.h"
 #include "dispatch/dispatch.h"
 
-/* The service's defaults (the API's table of limits). */
-#define TIMEOUT_MS 30000u
+/* What a command may ask for (the API's table of limits); the defaults are wire_default_job's. */
 #define TIMEOUT_MAX_MS 120000u
-#define MEMORY_MB 128u
 #define MEMORY_MIN_MB 16u
 #define MEMORY_MAX_MB 1024u
-#define LOG_ENTRIES 100u
-#define LOG_ENTRY_BYTES 4096u
-#define OUTPUT_BYTES 1048576u
 #define SCRIPT_BYTES 102400u
 #define INPUT_BYTES 1048576u
 #define SECRET_BYTES 65536u
@@ -209,16 +204,7 @@ static bool read_script(struct command *c, const char *path) {
 }
 
 static void set_defaults(struct command *c, const struct cli_verb *verb) {
-  *c = (struct command){.verb = verb,
-                        .job = {.id = 1,
-                                .timeout_ms = TIMEOUT_MS,
-                                .memory = (uint64_t)MEMORY_MB << 20,
-                                .steps = INT64_MAX,
-                                .output = OUTPUT_BYTES,
-                                .log_entries = LOG_ENTRIES,
-                                .log_entry = LOG_ENTRY_BYTES,
-                                .entry = span_text("main")},
-                        .logs = buf_new(8u << 20)};
+  *c = (struct command){.verb = verb, .job = wire_default_job(span_text("")), .logs = buf_new(8u << 20)};
   digest_sha256(span_text(""), c->seed);
 }
 

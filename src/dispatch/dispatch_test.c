@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-static const uint8_t seed[32];
 static char logs[4096];
 
 static void keep_log(void *context, uint8_t level, struct span text) {
@@ -23,18 +22,10 @@ static void keep_log(void *context, uint8_t level, struct span text) {
 
 static struct wire_job job_of(const char *script) {
   static uint64_t id;
-  return (struct wire_job){.id = ++id,
-                           .timeout_ms = 5000,
-                           .memory = 128u << 20,
-                           .steps = INT64_MAX,
-                           .output = 1048576,
-                           .log_entries = 100,
-                           .log_entry = 4096,
-                           .seed = span_of(seed, 32),
-                           .script = span_text(script),
-                           .name = span_text("s.js"),
-                           .entry = span_text("main"),
-                           .input = span_text("{\"a\":2,\"b\":3}")};
+  struct wire_job job = wire_default_job(span_text(script));
+  job.id = ++id;
+  job.input = span_text("{\"a\":2,\"b\":3}");
+  return job;
 }
 
 static struct wire_done run_for(struct dispatch *d, const char *script, uint64_t timeout_ms) {

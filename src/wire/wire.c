@@ -136,6 +136,21 @@ PLAIN(ready, READY)
 PLAIN(log, LOG)
 PLAIN(done, DONE)
 
+struct wire_job wire_default_job(struct span script) {
+  static const uint8_t zeros[32];
+  return (struct wire_job){.id = 1,
+                           .timeout_ms = 30000,
+                           .memory = 128u << 20,
+                           .steps = INT64_MAX,
+                           .output = 1048576,
+                           .log_entries = 100,
+                           .log_entry = 4096,
+                           .seed = span_of(zeros, sizeof zeros),
+                           .script = script,
+                           .name = span_text("script.js"),
+                           .entry = span_text("main")};
+}
+
 void wire_put_job(struct buf *b, const struct wire_job *m) {
   msg_begin(b, WIRE_JOB);
   put_fields(b, job_fields, COUNT(job_fields), m);

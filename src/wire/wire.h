@@ -59,6 +59,10 @@ struct wire_job {
   uint32_t secret_count;
 };
 
+/* A job with the service's default limits, the entry point main, no input, and randomness from a seed of zeros if it is
+ * made deterministic. The caller sets the rest. */
+struct wire_job wire_default_job(struct span script);
+
 /* LOG */
 struct wire_log {
   uint64_t id;
