@@ -16,9 +16,11 @@ function replace(what, pattern, replacement, atLeast) {
 // 1. Our definitions of loads, stores, traps and metering take over from the generated ones.
 replace('module state', /^static bool s_module_initialized = false;$/m, (line) => `#include "engine/guest_rt.h"\n${line}`, 1);
 
-// 2. One unit of work at every loop header: on the way in and at every jump back.
-replace('loop headers', /^( +)(w2c_L\d+): *;?$/gm, (_, indent, label) => `${indent}METER(); ${label}:;`, 1000);
+// 2. One unit of work at every jump back, and at every entry of a function that can call others: whatever goes on for ever does one
+// of the two again and again, and between two units lies only straight-line code.
 replace('jumps back', /goto (w2c_L\d+);/g, (_, label) => `{ METER(); goto ${label}; }`, 1000);
+replace('function entries', /^ {2}FUNC_PROLOGUE;\n([^]*?)^ {2}FUNC_EPILOGUE;$/gm, (whole, body) =>
+  (/\b(w2c_f\d+|CALL_INDIRECT|\(\*Z_\w+\))\(/.test(body) ? whole : body + '  FUNC_EPILOGUE;'), 1000);
 
 // 3. The shadow stack pointer is checked wherever it is set: running off the stack is a trap, not a write into the heap.
 replace('stack pointer', /^( +)instance->w2c___stack_pointer = (w2c_\w+);$/gm, (_, indent, value) => `${indent}SET_STACK_POINTER(${value});`, 1000);
@@ -40,7 +42,7 @@ replace('imports without a result', /^( +)(\(\*Z_\w+\)\(instance->[^\n]*\));$/gm
 // 6. The interpreter's dispatch. clang lowered QuickJS's computed gotos to one shared `switch` over a table in linear memory;
 // this turns it back into one indirect jump after every bytecode, over a constant table outside the guest's reach.
 const dispatch = new RegExp([
-  /^ +METER\(\); (w2c_L\d+):;\n/, // the loop that executes one bytecode a round
+  /^ +(w2c_L\d+): *;?\n/, // the loop that executes one bytecode a round
   /((?: +w2c_[a-z]\d+ .*;\n)+?)/, // straight-line code that loads the opcode into w2c_i1
   / +w2c_i2 = 2u;\n +w2c_i1 <<= .*\n +w2c_i1 = i32_load\(&guest\.w2c_memory, \(u64\)\(w2c_i1\) \+ (\d+)u\);\n/, // its label number
   / +w2c_i2 = (\d+)u;\n +w2c_i1 -= w2c_i2;\n +switch \(w2c_i1\) \{\n/,

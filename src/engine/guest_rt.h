@@ -12,10 +12,10 @@
 #include "engine/guest.h"
 
 /* ---- metering ----
- * One unit at every function entry and every loop header, checked where it is counted, so that a limit stops at exactly
- * that count. The counter lives in r15: in memory, its store-to-load latency doubled the time of a tight loop. Host
- * code is compiled as usual and preserves r15 (System V ABI: callee-saved) but does not know it, hence the hand-over at
- * each border. */
+ * One unit at every jump back and every entry of a function that calls others (tools/prepare-engine.mjs), checked where
+ * it is counted, so that a limit stops at exactly that count. The counter lives in r15: in memory, its store-to-load
+ * latency doubled the time of a tight loop. Host code is compiled as usual and preserves r15 (System V ABI:
+ * callee-saved) but does not know it, hence the hand-over at each border. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 register int64_t steps_left __asm__("r15");
 #define METER_LOAD() (steps_left = guest_meter.left)
