@@ -6,13 +6,22 @@ const MAY = {
   base: [],
   wire: ['base'],
   sandbox: ['base'],
+  crypto: ['base'],
   engine: ['base'],
+  store: ['base'],
+  http: ['base'],
+  receipt: ['base', 'crypto'],
+  attest: ['base', 'crypto'],
+  evidence: ['base', 'crypto'],
   worker: ['base', 'wire', 'sandbox', 'engine'],
   dispatch: ['base', 'wire', 'sandbox'],
-  cli: ['base', 'wire', 'sandbox', 'dispatch'],
+  keeper: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'attest', 'dispatch'],
+  broker: ['base', 'wire', 'sandbox', 'http', 'store'],
+  supervisor: ['base', 'wire', 'sandbox', 'broker', 'keeper'],
+  cli: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'evidence', 'dispatch', 'supervisor'],
 };
 // What only one folder may include of the system.
-const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto'], 'linux/landlock.h': ['sandbox'] };
+const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto', 'http'], 'nghttp2/': ['http'], 'sqlite3.h': ['store'], 'linux/landlock.h': ['sandbox'] };
 
 const root = path.join(__dirname, '..', 'src');
 let wrong = 0, seen = 0;

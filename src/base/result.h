@@ -9,6 +9,10 @@
 /* name, HTTP status, sentence. A status of 200 means a job that failed: the request itself was served. */
 #define RESULT_LIST(X)                                                                                        \
   X(OK, ok, 200, "ok")                                                                                        \
+  /* requests that are refused */                                                                             \
+  X(BAD_REQUEST, bad_request, 400, "invalid request body")                                                    \
+  X(UNKNOWN_FIELD, unknown_field, 400, "the request has a field that is not known")                           \
+  X(BAD_HTTP, bad_http, 400, "the request is not valid HTTP")                                                 \
   X(SCRIPT_REQUIRED, script_required, 400, "script required")                                                 \
   X(SCRIPT_INVALID, script_invalid, 400, "script is not valid UTF-8")                                         \
   X(SCRIPT_TOO_LARGE, script_too_large, 413, "script exceeds maximum size of 102400 bytes")                   \
@@ -17,6 +21,21 @@
   X(ENTRY_INVALID, entry_invalid, 400, "entry point is not a valid name")                                     \
   X(LIMIT_INVALID, limit_invalid, 400, "a limit is out of its range")                                         \
   X(TOO_MANY_SECRETS, too_many_secret_refs, 400, "too many secret references (max 10)")                       \
+  X(UNAUTHORIZED, unauthorized, 401, "unauthorized")                                                          \
+  X(NOT_FOUND, not_found, 404, "not found")                                                                   \
+  X(JOB_NOT_FOUND, job_not_found, 404, "job not found")                                                       \
+  X(METHOD_NOT_ALLOWED, method_not_allowed, 405, "method not allowed")                                        \
+  X(REQUEST_TIMEOUT, request_timeout, 408, "the request took too long to arrive")                             \
+  X(BODY_TOO_LARGE, body_too_large, 413, "request body too large")                                            \
+  X(MEDIA_TYPE, unsupported_media_type, 415, "content type must be application/json")                         \
+  X(EXPECTATION_FAILED, expectation_failed, 417, "expectation failed")                                        \
+  X(IDEMPOTENCY_MISMATCH, idempotency_mismatch, 422, "the idempotency key was used with another request")     \
+  X(TOO_MANY_JOBS, too_many_jobs, 429, "too many concurrent jobs (max 5)")                                    \
+  X(TOO_MANY_REQUESTS, too_many_requests, 429, "too many requests")                                           \
+  X(HEAD_TOO_LARGE, head_too_large, 431, "request head too large")                                            \
+  X(BUSY, busy, 503, "the service is busy")                                                                   \
+  X(STOPPING, stopping, 503, "the service is stopping")                                                       \
+  /* jobs that failed */                                                                                      \
   X(SYNTAX_ERROR, syntax_error, 200, "script error")                                                          \
   X(SCRIPT_ERROR, script_error, 200, "script error")                                                          \
   X(ENTRY_NOT_FOUND, entry_not_found, 200, "entry point is not a function")                                   \
@@ -28,12 +47,25 @@
   X(OUT_OF_MEMORY, out_of_memory, 200, "memory limit exceeded")                                               \
   X(OUT_OF_STEPS, out_of_steps, 200, "step limit exceeded")                                                   \
   X(ENGINE_TRAP, engine_trap, 200, "the engine stopped at a broken invariant; the worker was replaced")       \
+  X(CANCELLED, cancelled, 200, "job cancelled")                                                               \
+  X(INTERRUPTED, interrupted, 200, "the service ended before the job did")                                    \
+  X(SECRET_NOT_FOUND, secret_not_found, 200, "secret not found")                                              \
+  /* faults of the service */                                                                                 \
   X(WORKER_LOST, worker_lost, 500, "the worker ended before its job did")                                     \
   X(WORKER_LIED, worker_lied, 500, "the worker sent a message it may not send")                               \
-  X(SANDBOX_REFUSED, sandbox_refused, 500, "the worker could not enter its sandbox")                          \
+  X(PEER_LOST, peer_lost, 503, "a process of the service ended")                                              \
+  X(PEER_LIED, peer_lied, 500, "a process of the service sent a message it may not send")                     \
+  X(SANDBOX_REFUSED, sandbox_refused, 500, "the process could not enter its sandbox")                         \
   X(ENGINE_START, engine_start, 500, "the engine could not be started")                                       \
+  X(RECORD_CORRUPT, record_corrupt, 500,                                                                      \
+    "the stored record does not open: it was changed, moved or sealed with another key")                      \
+  X(STORE_UNAVAILABLE, store_unavailable, 503, "the job store cannot be written")                             \
+  X(CRYPTO, crypto, 500, "a cryptographic operation failed")                                                  \
+  X(CONFIG_INVALID, config_invalid, 500, "a setting is not valid")                                            \
   X(NO_MEMORY, no_memory, 500, "the service is out of memory")                                                \
-  X(IO, io, 500, "a system call failed")
+  X(IO, io, 500, "a system call failed")                                                                      \
+  /* verification of a receipt */                                                                             \
+  X(NOT_VERIFIED, not_verified, 400, "not verified")
 
 #define RESULT_ENUM(id, name, status, sentence) RESULT_##id,
 enum result { RESULT_LIST(RESULT_ENUM) RESULT_COUNT };

@@ -1,5 +1,7 @@
 #include "wire/wire.h"
 
+#include "wire/fields.h"
+
 bool wire_in_order(enum wire_peer sender, uint8_t type, enum wire_state *state) {
   static const struct {
     enum wire_type type;
@@ -18,69 +20,6 @@ bool wire_in_order(enum wire_peer sender, uint8_t type, enum wire_state *state) 
   }
   return false;
 }
-
-/* ---- bodies as tables: one list of fields serves put and get ---- */
-
-enum kind { U8, U32, U64, FLAG, BLOCK };
-
-struct field {
-  enum kind kind;
-  size_t offset;
-};
-
-#define FIELD(kind, type, name) \
-  { kind, offsetof(struct type, name) }
-
-static void put_fields(struct buf *b, const struct field *fields, size_t count, const void *record) {
-  for (size_t i = 0; i < count; i++) {
-    const void *at = (const uint8_t *)record + fields[i].offset;
-    switch (fields[i].kind) {
-      case U8:
-        buf_put_u8(b, *(const uint8_t *)at);
-        break;
-      case U32:
-        buf_put_u32(b, *(const uint32_t *)at);
-        break;
-      case U64:
-        buf_put_u64(b, *(const uint64_t *)at);
-        break;
-      case FLAG:
-        buf_put_u8(b, *(const bool *)at);
-        break;
-      case BLOCK:
-        buf_put_block(b, *(const struct span *)at);
-        break;
-    }
-  }
-}
-
-static void get_fields(struct cursor *c, const struct field *fields, size_t count, void *record) {
-  for (size_t i = 0; i < count; i++) {
-    void *at = (uint8_t *)record + fields[i].offset;
-    uint8_t flag;
-    switch (fields[i].kind) {
-      case U8:
-        *(uint8_t *)at = cursor_u8(c);
-        break;
-      case U32:
-        *(uint32_t *)at = cursor_u32(c);
-        break;
-      case U64:
-        *(uint64_t *)at = cursor_u64(c);
-        break;
-      case FLAG:
-        flag = cursor_u8(c);
-        if (flag > 1) c->bad = true;
-        *(bool *)at = flag == 1;
-        break;
-      case BLOCK:
-        *(struct span *)at = cursor_block(c);
-        break;
-    }
-  }
-}
-
-#define COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
 
 static const struct field ready_fields[] = {FIELD(BLOCK, wire_ready, engine_id), FIELD(U32, wire_ready, fences),
                                             FIELD(FLAG, wire_ready, image_shared)};
@@ -119,22 +58,9 @@ static const struct field done_fields[] = {FIELD(U64, wire_done, id),
                                            FIELD(U64, wire_done, repeat_p99_ns),
                                            FIELD(U64, wire_done, repeat_max_ns)};
 
-/* A message whose body is one table of fields. */
-#define PLAIN(name, NAME)                                            \
-  void wire_put_##name(struct buf *b, const struct wire_##name *m) { \
-    msg_begin(b, WIRE_##NAME);                                       \
-    put_fields(b, name##_fields, COUNT(name##_fields), m);           \
-  }                                                                  \
-  bool wire_get_##name(struct span body, struct wire_##name *m) {    \
-    struct cursor c = cursor_of(body);                               \
-    *m = (struct wire_##name){0};                                    \
-    get_fields(&c, name##_fields, COUNT(name##_fields), m);          \
-    return cursor_end(&c);                                           \
-  }
-
-PLAIN(ready, READY)
-PLAIN(log, LOG)
-PLAIN(done, DONE)
+PLAIN_MESSAGE(ready, READY, ready)
+PLAIN_MESSAGE(log, LOG, log)
+PLAIN_MESSAGE(done, DONE, done)
 
 struct wire_job wire_default_job(struct span script) {
   static const uint8_t zeros[32];
@@ -153,17 +79,18 @@ struct wire_job wire_default_job(struct span script) {
 
 void wire_put_job(struct buf *b, const struct wire_job *m) {
   msg_begin(b, WIRE_JOB);
-  put_fields(b, job_fields, COUNT(job_fields), m);
+  wire_put_fields(b, job_fields, COUNT(job_fields), m);
   if (m->secret_count > WIRE_SECRETS_MAX) b->bad = true;
   for (uint32_t i = 0; !b->bad && i < m->secret_count; i++)
-    put_fields(b, secret_fields, COUNT(secret_fields), &m->secrets[i]);
+    wire_put_fields(b, secret_fields, COUNT(secret_fields), &m->secrets[i]);
 }
 
 bool wire_get_job(struct span body, struct wire_job *m) {
   struct cursor c = cursor_of(body);
   *m = (struct wire_job){0};
-  get_fields(&c, job_fields, COUNT(job_fields), m);
+  wire_get_fields(&c, job_fields, COUNT(job_fields), m);
   if (c.bad || m->secret_count > WIRE_SECRETS_MAX || m->seed.len != 32) return false;
-  for (uint32_t i = 0; i < m->secret_count; i++) get_fields(&c, secret_fields, COUNT(secret_fields), &m->secrets[i]);
+  for (uint32_t i = 0; i < m->secret_count; i++)
+    wire_get_fields(&c, secret_fields, COUNT(secret_fields), &m->secrets[i]);
   return cursor_end(&c);
 }

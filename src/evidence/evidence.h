@@ -1,0 +1,29 @@
+/*
+ * Checks evidence: pure functions of (bytes, policy, now). No clock, no file, no network in here. One verifier a file
+ * (sim.c; others to come).
+ */
+#pragma once
+
+#include "crypto/agree.h"
+#include "crypto/hash.h"
+#include "crypto/sign.h"
+
+struct evidence_policy {
+  bool allow_simulated;
+  uint64_t now;     /* Unix seconds */
+  uint64_t max_age; /* seconds since the document's iat; 0: any */
+};
+
+/* What a checked attestation document says. Spans point into `text`. */
+struct evidence_verdict {
+  uint8_t sign_key[SIGN_PUBLIC], agree_key[AGREE_PUBLIC];
+  uint8_t document_sha256[HASH_SIZE];
+  struct span tee, engine, isolation, nonce;
+  uint64_t issued_at;
+  const char *problem; /* why RESULT_NOT_VERIFIED, a sentence; NULL otherwise */
+};
+
+/* Reads an attestation reply (GET /attestation) and checks that its evidence binds its document, and that the policy
+ * takes it. Default deny: RESULT_NOT_VERIFIED unless every check was made and held. `text` receives the document. */
+enum result must_use evidence_check(struct span reply, const struct evidence_policy *policy, struct buf *text,
+                                    struct evidence_verdict *verdict);

@@ -1,0 +1,247 @@
+/*
+ * The messages between the service's processes: supervisor, broker and keeper (a worker's are in wire.h). One table
+ * says who may send what to whom and when; bodies are read by typed gets that end with "nothing remains". A message
+ * that is not in order, or does not fit, costs its sender's process its life.
+ */
+#pragma once
+
+#include "wire/wire.h"
+
+enum service_peer { SERVICE_SUPERVISOR, SERVICE_BROKER, SERVICE_KEEPER };
+
+/* When a message may come: as the link's first, or any time after that. */
+enum service_time { SERVICE_FIRST, SERVICE_LATER };
+
+/* name, number, sender, receiver, when */
+#define SERVICE_MESSAGES(X)                                                   \
+  X(EXECUTE, 16, BROKER, KEEPER, LATER) /* run a job; ends with one ENDED */  \
+  X(CANCEL, 17, BROKER, KEEPER, LATER)                                        \
+  X(OPEN, 18, BROKER, KEEPER, LATER) /* unseal records; answered by OPENED */ \
+  X(INTERRUPT, 19, BROKER, KEEPER, LATER)                                     \
+  X(ATTEST, 20, BROKER, KEEPER, LATER)                                        \
+  X(IDENTITY, 32, KEEPER, BROKER, FIRST)                                      \
+  X(STORED, 33, KEEPER, BROKER, LATER)                                        \
+  X(LOGGED, 34, KEEPER, BROKER, LATER)                                        \
+  X(ENDED, 35, KEEPER, BROKER, LATER)                                         \
+  X(OPENED, 36, KEEPER, BROKER, LATER)                                        \
+  X(ATTESTED, 37, KEEPER, BROKER, LATER)                                      \
+  X(GAUGES, 38, KEEPER, BROKER, LATER)                                        \
+  X(KEEPER_SETUP, 48, SUPERVISOR, KEEPER, FIRST)                              \
+  X(BROKER_SETUP, 49, SUPERVISOR, BROKER, FIRST)                              \
+  X(PEER, 50, SUPERVISOR, BROKER, LATER)     /* + descriptor: the keeper */   \
+  X(CLIENT, 51, SUPERVISOR, KEEPER, LATER)   /* + descriptor: the broker */   \
+  X(LISTENER, 52, SUPERVISOR, BROKER, LATER) /* + descriptor */               \
+  X(TLS, 53, SUPERVISOR, BROKER, LATER)                                       \
+  X(WORKER_STARTED, 54, SUPERVISOR, KEEPER, LATER) /* + descriptor */         \
+  X(WORKER_GONE, 55, SUPERVISOR, KEEPER, LATER)                               \
+  X(STOP, 56, SUPERVISOR, BROKER, LATER)                                      \
+  X(KEEPER_UP, 64, KEEPER, SUPERVISOR, FIRST)                                 \
+  X(BROKER_UP, 65, BROKER, SUPERVISOR, FIRST)                                 \
+  X(SPAWN, 66, KEEPER, SUPERVISOR, LATER)                                     \
+  X(KILL, 67, KEEPER, SUPERVISOR, LATER)                                      \
+  X(NICE, 68, KEEPER, SUPERVISOR, LATER)                                      \
+  X(DRAINED, 69, BROKER, SUPERVISOR, LATER)
+
+#define SERVICE_NUMBER(name, number, sender, receiver, when) WIRE_##name = number,
+enum service_type { SERVICE_MESSAGES(SERVICE_NUMBER) };
+#undef SERVICE_NUMBER
+
+/* Whether `sender` may send `type` to `receiver` now; `*begun` is whether the link's first message has come (a link
+ * that has no FIRST message starts begun), and becomes true. */
+bool service_in_order(enum service_peer sender, enum service_peer receiver, uint8_t type, bool *begun);
+
+/* Largest bodies: a request with its envelope; a reply (output 1 MiB, which JSON escapes may not lengthen, and twice
+ * that of encrypted output, logs of 400 KiB that escapes make up to 6 times as long) and the same once more, sealed. */
+#define SERVICE_REQUEST_MAX (1310720u + 16384u)
+#define SERVICE_REPLY_MAX (5u << 20)
+#define SERVICE_ANSWER_MAX (2 * SERVICE_REPLY_MAX + 65536u)
+#define SERVICE_OPEN_RECORDS 1000u
+
+enum wire_execute_flag {
+  WIRE_EXECUTE_ASYNC = 1,
+  WIRE_EXECUTE_DETERMINISTIC = 2,
+  WIRE_EXECUTE_ENCRYPT_ONLY = 4,  /* encrypted_output instead of output */
+  WIRE_EXECUTE_ENCRYPT_BESIDE = 8 /* encrypted_output beside output, as the reference does */
+};
+
+/* EXECUTE. `ticket` names the request until its ENDED; broker's choice, never used twice. */
+struct wire_execute {
+  uint64_t ticket;
+  uint8_t job[16];  /* UUID version 7 */
+  uint8_t user[32]; /* SHA-256 of the user id */
+  uint32_t flags;
+  uint64_t timeout_ms, memory, steps;
+  struct span script, entry, input, nonce, trace;
+  uint32_t secret_count;
+  struct span secrets[WIRE_SECRETS_MAX]; /* names */
+};
+
+/* CANCEL: the job's ENDED comes, with RESULT_CANCELLED unless it ended first. An unknown ticket is no fault: its ENDED
+ * may be on its way. */
+struct wire_cancel {
+  uint64_t ticket;
+};
+
+/* One sealed record and where it was found: all of it is bound into the seal. */
+struct wire_record {
+  uint8_t job[16];
+  struct span sealed;
+};
+
+/* OPEN. Bodies up to SERVICE_ANSWER_MAX. */
+struct wire_open {
+  uint64_t ticket;
+  uint8_t user[32];
+  uint32_t count;
+  const struct wire_record *records; /* put reads it; wire_get_open_record reads them one by one */
+};
+
+/* INTERRUPT: a running record of a service that is no more; answered by ENDED with RESULT_INTERRUPTED. */
+struct wire_interrupt {
+  uint64_t ticket;
+  uint8_t job[16], user[32];
+  struct span sealed;
+};
+
+/* ATTEST: a document with this nonce (16..64 bytes). */
+struct wire_attest {
+  uint64_t ticket;
+  struct span nonce;
+};
+
+/* IDENTITY: what the keeper is, once its first worker is ready. */
+struct wire_identity {
+  struct span engine;      /* engine build id, 64 hexadecimal digits */
+  struct span isolation;   /* profile: "process", and fences that could not be had: "process-landlock" */
+  struct span tee;         /* sgx, tdx, snp, nitro, sim */
+  uint32_t worker_fences;  /* sandbox_set */
+  uint8_t attestation[32]; /* SHA-256 of the current document */
+  struct span attested;    /* the JSON that GET /attestation answers */
+  uint64_t attested_at;    /* Unix seconds */
+  struct span limits;      /* canonical JSON of the default limits */
+};
+
+/* STORED: the sealed record of a job that runs, to be stored: at once if the job is asynchronous, else once it has run
+ * for a while. Never after its ENDED. */
+struct wire_stored {
+  uint64_t ticket;
+  struct span sealed;
+};
+
+struct wire_logged {
+  uint64_t ticket;
+  uint8_t level; /* enum engine_level */
+  struct span text;
+};
+
+struct wire_ended {
+  uint64_t ticket;
+  uint32_t result;   /* enum result */
+  struct span reply; /* ExecuteResponse, one JSON object */
+  struct span
+      sealed; /* the record to store; empty only if the reply is not a job's (RESULT_CRYPTO, RESULT_NO_MEMORY) */
+  uint64_t wall_ns, cpu_ns, steps;
+};
+
+/* OPENED: as many answers as OPEN had records, in their order. */
+struct wire_answer {
+  uint32_t result;   /* RESULT_OK or RESULT_RECORD_CORRUPT */
+  struct span reply; /* ExecuteResponse */
+};
+struct wire_opened {
+  uint64_t ticket;
+  uint32_t count;
+  const struct wire_answer *answers; /* put reads it; wire_get_opened_answer reads them one by one */
+};
+
+struct wire_attested {
+  uint64_t ticket;
+  uint32_t result;
+  struct span reply; /* JSON */
+};
+
+/* GAUGES: about once a second while something changes. */
+struct wire_gauges {
+  uint32_t workers_idle, workers_busy, workers_starting;
+  uint64_t workers_started, workers_killed, receipts;
+};
+
+/* KEEPER_SETUP: keys come here and nowhere else. */
+struct wire_keeper_setup {
+  struct span config;     /* config_put */
+  struct span master_key; /* COMPUTE_MASTER_KEY, at least 32 bytes; empty: make an ephemeral one */
+};
+
+struct wire_broker_setup {
+  struct span config;      /* config_put */
+  struct span store;       /* path of the database; empty: in memory */
+  struct span jwt_secret;  /* HS256, or empty */
+  struct span jwt_jwks;    /* JSON, or empty */
+  struct span service_key; /* PEM, or empty */
+  bool strict;             /* see the configuration */
+};
+
+enum wire_listener_kind { WIRE_LISTENER_HTTP, WIRE_LISTENER_METRICS };
+struct wire_listener {
+  uint32_t kind;
+  struct span address; /* as bound, for the log */
+};
+
+/* TLS: PEM texts; before the HTTP listener if it is to speak TLS, again at each reload. */
+struct wire_tls {
+  struct span certificate, key, client_ca;
+  bool require_client;
+};
+
+/* WORKER_STARTED: a started worker's socket. WORKER_GONE: its process ended. SPAWN asks for one of that number; KILL
+ * ends it; NICE sets its scheduling priority (0..19). */
+struct wire_worker {
+  uint32_t number;
+};
+struct wire_nice {
+  uint32_t number, level;
+};
+
+/* STOP: finish what is held within this many ms, then DRAINED. */
+struct wire_stop {
+  uint64_t grace_ms;
+};
+
+/* KEEPER_UP and BROKER_UP: in its sandbox. */
+struct wire_up {
+  uint32_t fences; /* sandbox_set */
+};
+
+/* Each put fills `b` with a whole message; each get reads a body, false if it does not fit. Spans point into the body.
+ */
+#define SERVICE_PLAIN(X)                                                                                        \
+  X(cancel, CANCEL, cancel)                                                                                     \
+  X(interrupt, INTERRUPT, interrupt)                                                                            \
+  X(attest, ATTEST, attest) X(identity, IDENTITY, identity) X(stored, STORED, stored) X(logged, LOGGED, logged) \
+      X(ended, ENDED, ended) X(attested, ATTESTED, attested) X(gauges, GAUGES, gauges)                          \
+          X(keeper_setup, KEEPER_SETUP, keeper_setup) X(broker_setup, BROKER_SETUP, broker_setup)               \
+              X(listener, LISTENER, listener) X(tls, TLS, tls) X(worker_started, WORKER_STARTED, worker)        \
+                  X(worker_gone, WORKER_GONE, worker) X(stop, STOP, stop) X(keeper_up, KEEPER_UP, up)           \
+                      X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker) X(kill, KILL, worker) X(nice, NICE, nice)
+
+#define SERVICE_DECLARE(name, NAME, type)                           \
+  void wire_put_##name(struct buf *b, const struct wire_##type *m); \
+  bool wire_get_##name(struct span body, struct wire_##type *m);
+SERVICE_PLAIN(SERVICE_DECLARE)
+#undef SERVICE_DECLARE
+
+/* PEER, CLIENT, DRAINED: no body but the type. */
+void wire_put_empty(struct buf *b, enum service_type type);
+bool wire_get_empty(struct span body);
+
+void wire_put_execute(struct buf *b, const struct wire_execute *m);
+bool wire_get_execute(struct span body, struct wire_execute *m);
+
+/* Lists are read one by one: `rest` is what follows the message's head, and each get moves it on; after the last one,
+ * cursor_end(rest) must hold. */
+void wire_put_open(struct buf *b, const struct wire_open *m);
+bool wire_get_open(struct span body, struct wire_open *m, struct cursor *rest);
+bool wire_get_record(struct cursor *rest, struct wire_record *m);
+void wire_put_opened(struct buf *b, const struct wire_opened *m);
+bool wire_get_opened(struct span body, struct wire_opened *m, struct cursor *rest);
+bool wire_get_answer(struct cursor *rest, struct wire_answer *m);
