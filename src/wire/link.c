@@ -1,0 +1,103 @@
+#include "wire/link.h"
+
+struct link {
+  struct channel *channel;
+  struct event *readable, *writable;
+  struct link_handler handler;
+  bool lost;
+  bool *freed; /* set while messages are handed up: becomes true if the owner frees the link meanwhile */
+};
+
+static void lose(struct link *l, enum result why) {
+  if (l->lost) return;
+  l->lost = true;
+  event_del(l->readable);
+  event_del(l->writable);
+  l->handler.lost(l->handler.context, why);
+}
+
+/* Hands up what was read; false if the link is gone or lost. */
+static bool deliver(struct link *l) {
+  bool freed = false;
+  l->freed = &freed;
+  for (;;) {
+    struct channel_message m;
+    enum result r = channel_next(l->channel, &m);
+    if (r == RESULT_OK && m.type == 0) break;
+    if (r == RESULT_OK) l->handler.message(l->handler.context, &m);
+    if (freed) return false;
+    if (r != RESULT_OK) lose(l, r);
+    if (freed || r != RESULT_OK) return false;
+  }
+  l->freed = NULL;
+  return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  struct link *l = context;
+  enum result r = channel_read(l->channel);
+  /* What a peer said before it went is heard. */
+  if (deliver(l) && r != RESULT_OK) lose(l, r);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  struct link *l = context;
+  /* A peer that is gone: the read side will say so, after what it had to say. */
+  if (channel_flush(l->channel) != RESULT_OK || channel_pending(l->channel) == 0) event_del(l->writable);
+}
+
+enum result link_new(struct event_base *loop, int fd, size_t max_in, size_t max_out, const struct link_handler *handler,
+                     struct link **out) {
+  struct link *l = calloc(1, sizeof *l);
+  if (l == NULL) return RESULT_NO_MEMORY;
+  l->handler = *handler;
+  enum result r = channel_new(fd, max_in, max_out, &l->channel);
+  if (r == RESULT_OK) {
+    l->readable = event_new(loop, fd, EV_READ | EV_PERSIST, on_readable, l);
+    l->writable = event_new(loop, fd, EV_WRITE | EV_PERSIST, on_writable, l);
+    bool added = l->readable != NULL && l->writable != NULL && event_add(l->readable, NULL) == 0;
+    if (!added) r = RESULT_NO_MEMORY;
+  }
+  if (r == RESULT_OK) {
+    *out = l;
+    l = NULL;
+  }
+  link_free(l);
+  return r;
+}
+
+static enum result sent(struct link *l, enum result r) {
+  if (r == RESULT_OK && channel_pending(l->channel) > 0 && event_add(l->writable, NULL) != 0) r = RESULT_NO_MEMORY;
+  return r;
+}
+
+enum result link_send(struct link *l, struct buf *message) {
+  return l->lost ? RESULT_PEER_LOST : sent(l, channel_send(l->channel, message));
+}
+
+enum result link_send_fd(struct link *l, struct buf *message, int fd) {
+  return l->lost ? RESULT_PEER_LOST : sent(l, channel_send_fd(l->channel, message, fd));
+}
+
+void link_pause(struct link *l, bool paused) {
+  if (l->lost) return;
+  if (paused)
+    event_del(l->readable);
+  else
+    event_add(l->readable, NULL);
+}
+
+size_t link_pending(const struct link *l) {
+  return channel_pending(l->channel);
+}
+
+void link_free(struct link *l) {
+  if (l == NULL) return;
+  if (l->freed != NULL) *l->freed = true;
+  if (l->readable != NULL) event_free(l->readable);
+  if (l->writable != NULL) event_free(l->writable);
+  channel_free(l->channel);
+  free(l);
+}
