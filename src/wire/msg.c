@@ -67,8 +67,13 @@ void msg_begin(struct buf *b, uint8_t type) {
   buf_put(b, header, sizeof header);
 }
 
-enum result msg_send_built(int fd, struct buf *b) {
-  if (b->bad || b->len < MSG_HEADER) return RESULT_NO_MEMORY;
+enum result msg_end(struct buf *b) {
+  if (b->bad || b->len < MSG_HEADER || b->len - MSG_HEADER > UINT32_MAX) return RESULT_NO_MEMORY;
   put_header(b->data, b->data[4], b->len - MSG_HEADER);
-  return write_all(fd, b->data, b->len);
+  return RESULT_OK;
+}
+
+enum result msg_send_built(int fd, struct buf *b) {
+  enum result r = msg_end(b);
+  return r == RESULT_OK ? write_all(fd, b->data, b->len) : r;
 }

@@ -19,4 +19,6 @@ enum result must_use msg_receive(int fd, uint8_t *type, struct buf *body);
 
 /* Starts a body in `b` so that msg_send_built can send header and body with one system call. */
 void msg_begin(struct buf *b, uint8_t type);
+/* Writes the body's length into the header of what msg_begin began. RESULT_NO_MEMORY if the message has a hole. */
+enum result must_use msg_end(struct buf *b);
 enum result must_use msg_send_built(int fd, struct buf *b);
