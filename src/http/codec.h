@@ -39,7 +39,8 @@ struct codec_ops {
   void (*receive)(struct codec *c, struct span bytes);
   /* Whether it wants to be given more now. False while a reply is owed and the next request is already buffered. */
   bool (*wants_input)(const struct codec *c);
-  /* Appends what is to be sent to `out` until `out` holds `most` bytes or nothing is left. */
+  /* Appends what is to be sent to `out` until `out` holds `most` bytes or nothing is left. In HTTP/1.1 the next request
+   * that was pipelined is looked at here, once the reply before it was taken: events->request may be called. */
   void (*produce)(struct codec *c, struct buf *out, size_t most);
   enum codec_phase (*phase)(const struct codec *c);
   /* The deadline of the present phase has passed: answers 408 where that makes sense, and closes. */
@@ -71,7 +72,15 @@ enum result must_use http1_new(const struct codec_events *events, const struct h
 enum result must_use http2_new(const struct codec_events *events, const struct http_limits *limits,
                                struct http_peer *peer, void *connection, void (*wake)(void *), struct codec **out);
 
-/* exchange.c: the one exchange both codecs use. */
+/* ---- exchange.c: the one exchange both codecs use ---- */
+
+#define CODEC_FIELDS_MAX 100u             /* past it: RESULT_HEAD_TOO_LARGE */
+#define CODEC_STREAM_PENDING (256u << 10) /* of a reply in pieces, see http_write */
+
+struct codec_part {
+  uint32_t at, len; /* in `head` */
+};
+
 struct http_exchange {
   struct codec *codec;
   struct http_request request;
@@ -81,9 +90,43 @@ struct http_exchange {
   struct buf head;          /* the bytes that the request's spans point into: method, target, fields */
   struct buf body;
   size_t reserved; /* of the space for bodies */
-  struct {         /* while the head arrives: offsets, because `head` may move */
-    uint32_t name, name_len, value, value_len;
+  struct codec_part method, target;
+  struct codec_field { /* while the head arrives: offsets, because `head` may move */
+    struct codec_part name, value;
   } * parts;
   size_t part_count;
   struct http_field *fields;
 };
+
+/* NULL if there is no memory. */
+struct http_exchange *codec_exchange_new(struct codec *c);
+/* Gives its space for the body back; tells nobody. NULL is fine. */
+void codec_exchange_free(struct http_exchange *x);
+
+/* The head, piece by piece and in any order; all of it is copied. RESULT_BAD_HTTP for what no request may contain,
+ * RESULT_HEAD_TOO_LARGE past the limits' head_bytes or CODEC_FIELDS_MAX, RESULT_NO_MEMORY. */
+enum result must_use codec_exchange_method(struct http_exchange *x, struct span method); /* a token, once */
+/* Once: origin-form, a '/' and then visible ASCII without '#'. */
+enum result must_use codec_exchange_target(struct http_exchange *x, struct span target);
+/* `name` is a token in any case, not a pseudo-field: HTTP/2's `:authority` is given as `host`. White space around
+ * `value` is cut off. A `host` that is no host[:port] is refused. */
+enum result must_use codec_exchange_field(struct http_exchange *x, struct span name, struct span value);
+/* The head is whole: fills `request` except for its body, joins what came twice. */
+enum result must_use codec_exchange_head(struct http_exchange *x);
+
+/* A body of `length` bytes is to come: RESULT_BODY_TOO_LARGE, or RESULT_BUSY if there is no space for it. */
+enum result must_use codec_exchange_expect(struct http_exchange *x, uint64_t length);
+/* A piece of it, announced or not. */
+enum result must_use codec_exchange_body(struct http_exchange *x, struct span piece);
+/* The whole request is there: sets request.body and hands it to events->request. `x` may be gone afterwards. */
+void codec_exchange_deliver(struct http_exchange *x);
+
+/* Whether an owner may send these: status 200..599, names are tokens, no value has a control character other than a
+ * tab, and none is a field that the codec makes (connection, content-length, date, transfer-encoding, …). If not, the
+ * codec answers 500 without a body. */
+bool codec_reply_sound(int status, const struct http_field *fields, size_t field_count);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7), now. Made once a second. */
+struct span codec_date(void);
+/* Letters of either case are equal (ASCII). */
+bool codec_same(struct span a, const char *lower_case);
+bool codec_token(struct span s);
