@@ -6,6 +6,7 @@
 struct walk {
   const uint8_t *at, *end;
   unsigned depth, max_depth;
+  unsigned floor; /* the depth at which the value that is being walked began */
   bool canonical, unsorted;
   /* One bit a level: set if the level is an object. */
   uint64_t objects[(JSON_DEPTH_MAX + 63) / 64];
@@ -309,27 +310,44 @@ static bool begin_value(struct walk *w) {
   }
 }
 
-/* A value has ended: closes what ends with it. Sets `more` if another value must follow. */
+/* A value has ended: closes what ends with it, down to the floor. Sets `more` if another value must follow. */
 static bool end_value(struct walk *w, bool *more) {
   for (;;) {
-    skip_space(w);
     *more = false;
-    if (w->depth == 0) return w->at == w->end;
+    if (w->depth == w->floor) return true;
+    skip_space(w);
     *more = take(w, ',');
     if (*more) return !in_object(w) || key(w);
     if (!close_level(w)) return false;
   }
 }
 
-static bool one_value(struct walk *w, struct span text) {
+static bool value(struct walk *w) {
   bool more = true;
-  if (text.len == 0 || !text_utf8_valid(text)) return false;
-  w->at = text.data;
-  w->end = text.data + text.len;
+  w->floor = w->depth;
   while (more) {
     if (!begin_value(w) || !end_value(w, &more)) return false;
   }
   return true;
+}
+
+/* False, with `at` at the first bad byte, if the text is not UTF-8. */
+static bool begin(struct walk *w, struct span text) {
+  size_t good = text_utf8_prefix(text);
+  w->at = text.data;
+  w->end = text.data;
+  if (good > 0) w->end += good;
+  if (good < text.len) w->at = w->end;
+  return good == text.len;
+}
+
+static bool at_end(struct walk *w) {
+  skip_space(w);
+  return w->at == w->end;
+}
+
+static bool one_value(struct walk *w, struct span text) {
+  return begin(w, text) && value(w) && at_end(w);
 }
 
 enum result json_check(struct span text, unsigned max_depth) {
@@ -342,6 +360,112 @@ enum json_canon json_canonical(struct span text) {
   struct walk w = {.max_depth = JSON_DEPTH_MAX, .canonical = true, .keys = keys};
   if (!one_value(&w, text)) return JSON_BROKEN;
   return w.unsorted ? JSON_UNSORTED : JSON_CANONICAL;
+}
+
+/* ---- parts ---- */
+
+uint8_t json_first(struct span text) {
+  size_t i = 0;
+  while (i < text.len && is_space(text.data[i])) i++;
+  return i < text.len ? text.data[i] : 0;
+}
+
+static struct span since(const struct walk *w, const uint8_t *start) {
+  return span_of(start, (size_t)(w->at - start));
+}
+
+static bool take_key(struct walk *w, struct span *out) {
+  const uint8_t *start = w->at;
+  if (!string(w)) return false;
+  *out = since(w, start);
+  skip_space(w);
+  return take(w, ':');
+}
+
+static bool take_item(struct walk *w, bool in_an_object, struct json_item *item) {
+  skip_space(w);
+  if (in_an_object && !take_key(w, &item->key)) return false;
+  skip_space(w);
+  const uint8_t *start = w->at;
+  if (!value(w)) return false;
+  item->value = since(w, start);
+  return true;
+}
+
+static enum result each(struct walk *w, json_visit *visit, void *context) {
+  struct json_item item = {0};
+  skip_space(w);
+  bool object = peek(w) == '{';
+  if ((!object && peek(w) != '[') || !open_level(w, object)) return RESULT_INPUT_INVALID;
+  skip_space(w);
+  if (close_level(w)) return RESULT_OK;
+  do {
+    if (!take_item(w, object, &item)) return RESULT_INPUT_INVALID;
+    enum result r = visit(context, &item);
+    if (r != RESULT_OK) return r;
+    skip_space(w);
+  } while (take(w, ','));
+  return close_level(w) ? RESULT_OK : RESULT_INPUT_INVALID;
+}
+
+enum result json_each(struct span text, unsigned max_depth, json_visit *visit, void *context, size_t *at) {
+  struct walk w = {.max_depth = max_depth < JSON_DEPTH_MAX ? max_depth : JSON_DEPTH_MAX};
+  enum result r = begin(&w, text) ? each(&w, visit, context) : RESULT_INPUT_INVALID;
+  if (r == RESULT_OK && !at_end(&w)) r = RESULT_INPUT_INVALID;
+  *at = (size_t)(w.at - text.data);
+  return r;
+}
+
+/* ---- reading a string ---- */
+
+static void put_utf8(struct buf *b, uint32_t code) {
+  uint8_t bytes[4];
+  size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  for (size_t i = len - 1; i > 0; i--, code >>= 6) bytes[i] = (uint8_t)(0x80 | (code & 0x3F));
+  bytes[0] = (uint8_t)(len == 1 ? code : (0xF00u >> len & 0xFF) | code);
+  buf_put(b, bytes, len);
+}
+
+/* The code unit of an escape that begins at `at`; 0 if none does. */
+static uint32_t code_unit(const uint8_t *at, const uint8_t *end) {
+  uint8_t unit[2];
+  if (end - at < 6 || at[0] != '\\' || at[1] != 'u' || !text_unhex(span_of(at + 2, 4), unit, sizeof unit)) return 0;
+  return (uint32_t)unit[0] << 8 | unit[1];
+}
+
+static bool is_surrogate(uint32_t code, uint32_t first) {
+  return code >= first && code < first + 0x400;
+}
+
+/* What an escape says, and where it ends; NULL for half of a pair. */
+static const uint8_t *get_escape(const uint8_t *at, const uint8_t *end, struct buf *out) {
+  if (at[1] != 'u') {
+    buf_put_u8(out, character_of[at[1]]);
+    return at + 2;
+  }
+  uint32_t code = code_unit(at, end);
+  at += 6;
+  if (is_surrogate(code, 0xD800)) {
+    uint32_t low = code_unit(at, end);
+    if (!is_surrogate(low, 0xDC00)) return NULL;
+    code = 0x10000 + ((code & 0x3FF) << 10 | (low & 0x3FF));
+    at += 6;
+  } else if (is_surrogate(code, 0xDC00)) {
+    return NULL;
+  }
+  put_utf8(out, code);
+  return at;
+}
+
+bool json_get_string(struct span string, struct buf *out) {
+  const uint8_t *at = string.data + 1, *end = string.data + string.len - 1;
+  while (at < end) {
+    const uint8_t *stop = skip_plain(at, end);
+    buf_put(out, at, (size_t)(stop - at));
+    at = stop < end ? get_escape(stop, end, out) : end;
+    if (at == NULL) return false;
+  }
+  return true;
 }
 
 /* ---- writing ---- */

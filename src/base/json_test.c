@@ -468,6 +468,128 @@ static void test_a_string_too_long_spoils_the_buffer(void **state) {
   buf_free(&b);
 }
 
+/* ---- json_each and json_get_string ---- */
+
+static enum result note_item(void *context, const struct json_item *item) {
+  struct buf *notes = context;
+  buf_put_span(notes, item->key);
+  buf_put_text(notes, "=");
+  buf_put_span(notes, item->value);
+  buf_put_text(notes, "|");
+  return span_is(item->value, "\"stop\"") ? RESULT_BUSY : RESULT_OK;
+}
+
+static void test_items_are_cut_out_as_they_stand(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *notes;
+    enum result result;
+    size_t at;
+  } cases[] = {{"{}", "", RESULT_OK, 2},
+               {" [ ] ", "", RESULT_OK, 5},
+               {"{\"a\":1}", "\"a\"=1|", RESULT_OK, 7},
+               {" { \"a\" : [1, {}] , \"\\u0061\":\"x\" }\n", "\"a\"=[1, {}]|\"\\u0061\"=\"x\"|", RESULT_OK, 34},
+               {"[ 1 ,[[]],{\"a\":{}}]", "=1|=[[]]|={\"a\":{}}|", RESULT_OK, 20},
+               {"[\"stop\",2]", "=\"stop\"|", RESULT_BUSY, 7},
+               {"[1,\"stop\" oh", "=1|=\"stop\"|", RESULT_BUSY, 9},
+               /* what came before the fault was seen */
+               {"[1,]", "=1|", RESULT_INPUT_INVALID, 3},
+               {"[1 2]", "=1|", RESULT_INPUT_INVALID, 3},
+               {"{\"a\":1,}", "\"a\"=1|", RESULT_INPUT_INVALID, 7},
+               {"{\"a\":1]", "\"a\"=1|", RESULT_INPUT_INVALID, 6},
+               {"[1}", "=1|", RESULT_INPUT_INVALID, 2},
+               {"{\"a\" 1}", "", RESULT_INPUT_INVALID, 5},
+               {"{1:1}", "", RESULT_INPUT_INVALID, 1},
+               {"[1]x", "=1|", RESULT_INPUT_INVALID, 3},
+               {"[1", "=1|", RESULT_INPUT_INVALID, 2},
+               {"[1,[2,[3]]]", "=1|", RESULT_INPUT_INVALID, 6}, /* too deep */
+               {"[1,\"\xFF\"]", "", RESULT_INPUT_INVALID, 4},
+               {"1", "", RESULT_INPUT_INVALID, 0},
+               {"", "", RESULT_INPUT_INVALID, 0},
+               {" ", "", RESULT_INPUT_INVALID, 1}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct span text = span_text(cases[i].text);
+    uint8_t *copy = exact_copy(text);
+    struct buf notes = buf_new(256);
+    size_t at = SIZE_MAX;
+    enum result r = json_each(span_of(copy, text.len), strchr(cases[i].text, '3') ? 2 : 3, note_item, &notes, &at);
+    if (r != cases[i].result || at != cases[i].at || !span_is(buf_span(&notes), cases[i].notes)) {
+      fail_msg("%s: %s at %zu, %.*s", cases[i].text, result_name(r), at, (int)notes.len, (char *)notes.data);
+    }
+    buf_free(&notes);
+    free(copy);
+  }
+}
+
+static enum result count_item(void *context, const struct json_item *item) {
+  (void)item;
+  ++*(size_t *)context;
+  return RESULT_OK;
+}
+
+/* It accepts of objects and arrays exactly what json_check does. */
+static void test_each_judges_as_the_check_does(void **state) {
+  (void)state;
+  size_t seen = 0, at;
+  for (size_t i = 0; i < COUNT(accepted); i++) {
+    uint8_t first = json_first(span_text(accepted[i]));
+    enum result want = first == '{' || first == '[' ? RESULT_OK : RESULT_INPUT_INVALID;
+    assert_int_equal(json_each(span_text(accepted[i]), JSON_DEPTH_MAX, count_item, &seen, &at), want);
+  }
+  assert_true(seen > COUNT(accepted) / 2);
+  for (size_t i = 0; i < COUNT(refused); i++) {
+    assert_int_equal(json_each(span_text(refused[i]), JSON_DEPTH_MAX, count_item, &seen, &at), RESULT_INPUT_INVALID);
+    assert_true(at <= strlen(refused[i]));
+  }
+}
+
+static void test_the_first_byte(void **state) {
+  (void)state;
+  assert_int_equal(json_first(span_text(" \t\r\n{")), '{');
+  assert_int_equal(json_first(span_text("\v{")), '\v');
+  assert_int_equal(json_first(span_text("  ")), 0);
+  assert_int_equal(json_first(span_of(NULL, 0)), 0);
+}
+
+static void test_strings_are_read(void **state) {
+  (void)state;
+  static const struct {
+    const char *string, *text;
+    size_t len;
+  } cases[] = {{"\"\"", "", 0},
+               {"\"plain, long enough for a word\"", "plain, long enough for a word", 29},
+               {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8},
+               {"\"a\\u0000b\"", "a\0b", 3},
+               {"\"\\u007f\\u0080\\u07FF\\u0800\\uffff\"", "\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF", 11},
+               {"\"\\ud800\\udc00\\uDBFF\\uDFFF\"", "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF", 8},
+               {"\"\\ud7ff\\ue000\"", "\xED\x9F\xBF\xEE\x80\x80", 6},
+               {"\"\xC3\xA9\\n\"", "\xC3\xA9\n", 3}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct buf b = buf_new(64);
+    struct span string = span_text(cases[i].string);
+    uint8_t *copy = exact_copy(string);
+    assert_true(json_get_string(span_of(copy, string.len), &b));
+    assert_true(!b.bad && span_equal(buf_span(&b), span_of(cases[i].text, cases[i].len)));
+    free(copy);
+    buf_free(&b);
+  }
+}
+
+static void test_half_a_pair_is_not_read(void **state) {
+  (void)state;
+  static const char *const cases[] = {"\"\\ud800\"",        "\"\\udfff\"",        "\"\\ud800x\"",
+                                      "\"\\ud800\\n\"",     "\"\\udc00\\ud800\"", "\"\\ud800\\ud800\"",
+                                      "\"\\ud800\\ue000\"", "\"\\ud800\\u0041\""};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct buf b = buf_new(64);
+    struct span string = span_text(cases[i]);
+    uint8_t *copy = exact_copy(string);
+    assert_false(json_get_string(span_of(copy, string.len), &b));
+    free(copy);
+    buf_free(&b);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_json_is_accepted),
@@ -494,6 +616,11 @@ int main(void) {
       cmocka_unit_test(test_ill_formed_text_becomes_replacements),
       cmocka_unit_test(test_every_byte_makes_a_canonical_string),
       cmocka_unit_test(test_a_string_too_long_spoils_the_buffer),
+      cmocka_unit_test(test_items_are_cut_out_as_they_stand),
+      cmocka_unit_test(test_each_judges_as_the_check_does),
+      cmocka_unit_test(test_the_first_byte),
+      cmocka_unit_test(test_strings_are_read),
+      cmocka_unit_test(test_half_a_pair_is_not_read),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
