@@ -1,0 +1,338 @@
+#include "broker/state.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "broker/metrics.h"
+
+/* ---- the routes ---- */
+
+struct route {
+  const char *method, *path; /* {} stands for one segment */
+  const char *name;          /* in metrics and logs */
+  bool open;                 /* nobody is asked who they are */
+  void (*handle)(struct call *call);
+};
+
+static const struct route routes[] = {
+    {"POST", "/execute", "execute", false, execute_post},
+    {"GET", "/jobs", "jobs", false, records_list},
+    {"GET", "/jobs/{}", "job", false, records_get},
+    {"DELETE", "/jobs/{}", "job", false, records_delete},
+    {"GET", "/jobs/{}/events", "events", false, events_get},
+    {"GET", "/attestation", "attestation", true, about_attestation},
+    {"GET", "/attestation/{}", "attestation", true, about_attestation_earlier},
+    {"GET", "/health", "health", true, about_health},
+    {"GET", "/ready", "ready", true, about_ready},
+    {"GET", "/info", "info", true, about_info},
+    {"GET", "/{}", "static", true, about_asset},
+    {"GET", "/", "static", true, about_asset},
+};
+
+static const struct route metrics_routes[] = {
+    {"GET", "/metrics", "metrics", true, about_metrics},
+    {"GET", "/health", "health", true, about_health},
+    {"GET", "/ready", "ready", true, about_ready},
+};
+
+/* The part of `path` up to the next '/', taken off. */
+static struct span take_segment(struct span *path) {
+  size_t len = 0;
+  while (len < path->len && path->data[len] != '/') len++;
+  struct span segment = span_of(path->data, len);
+  size_t taken = len < path->len ? len + 1 : len;
+  *path = span_of(path->data + taken, path->len - taken);
+  return segment;
+}
+
+static bool route_matches(const struct route *route, struct span path, struct span *parameter) {
+  struct span pattern = span_text(route->path);
+  while (pattern.len > 0 && path.len > 0) {
+    struct span want = take_segment(&pattern), have = take_segment(&path);
+    bool wild = span_is(want, "{}");
+    if (wild && have.len == 0) return false;
+    if (wild) *parameter = have;
+    if (!wild && !span_equal(want, have)) return false;
+  }
+  return pattern.len == 0 && path.len == 0;
+}
+
+/* HEAD is GET whose body the server leaves out. */
+static bool method_is(struct span method, const char *want) {
+  return span_is(method, want) || (span_is(method, "HEAD") && strcmp(want, "GET") == 0);
+}
+
+/* The route, or why there is none. */
+static enum result find_route(const struct route *table, size_t count, const struct http_request *request,
+                              struct call *call) {
+  enum result why = RESULT_NOT_FOUND;
+  for (size_t i = 0; i < count; i++) {
+    if (!route_matches(&table[i], request->path, &call->parameter)) continue;
+    call->route = &table[i];
+    if (method_is(request->method, table[i].method)) return RESULT_OK;
+    why = RESULT_METHOD_NOT_ALLOWED;
+  }
+  return why;
+}
+
+/* The methods of the routes that match, for Allow. */
+static void put_methods(struct buf *b, const struct http_request *request) {
+  struct span parameter;
+  for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+    if (!route_matches(&routes[i], request->path, &parameter)) continue;
+    if (b->len > 0) buf_put_text(b, ", ");
+    buf_put_text(b, routes[i].method);
+    if (strcmp(routes[i].method, "GET") == 0) buf_put_text(b, ", HEAD");
+  }
+}
+
+/* ---- a call's life ---- */
+
+static struct call *call_new(struct broker *b, struct http_exchange *x) {
+  struct call *call = calloc(1, sizeof *call);
+  if (call == NULL) return NULL;
+  call->broker = b;
+  call->exchange = x;
+  call->began_ns = clock_monotonic_ns();
+  trace_read(&call->trace, http_request_of(x));
+  http_set_user(x, call);
+  return call;
+}
+
+static void call_free_if_done(struct call *call) {
+  if (call->exchange != NULL || call->references > 0) return;
+  free(call->list_ids);
+  free(call);
+}
+
+void call_hold(struct call *call) {
+  call->references++;
+}
+
+bool call_drop(struct call *call) {
+  call->references--;
+  bool here = call->exchange != NULL;
+  call_free_if_done(call);
+  return here;
+}
+
+const struct http_request *call_request(const struct call *call) {
+  return http_request_of(call->exchange);
+}
+
+/* One line for each request. Of what the caller sent only the path, which the log quotes and cuts. */
+static void log_call(const struct call *call, int status) {
+  uint64_t took = clock_monotonic_ns() - call->began_ns;
+  metrics_request(call->route != NULL ? call->route->name : "none", status);
+  log_begin(status >= 500 ? LOG_WARN : LOG_INFO, "request");
+  log_text("trace_id", span_text(call->trace.id));
+  log_text("method", call_request(call)->method);
+  log_text("path", call_request(call)->path);
+  log_number("status", (uint64_t)status);
+  log_number("duration_us", took / 1000);
+  log_end();
+}
+
+#define FIELDS_MAX 12
+
+static void add_field(struct http_field *fields, size_t *count, const char *name, struct span value) {
+  if (*count < FIELDS_MAX && value.len > 0) fields[(*count)++] = (struct http_field){span_text(name), value};
+}
+
+static size_t common_fields(const struct call *call, struct http_field fields[FIELDS_MAX], const char *media_type,
+                            const struct http_field *more, size_t more_count) {
+  size_t count = 0;
+  if (media_type != NULL) add_field(fields, &count, "content-type", span_text(media_type));
+  add_field(fields, &count, "x-trace-id", span_text(call->trace.id));
+  add_field(fields, &count, "traceparent", span_text(call->trace.parent));
+  add_field(fields, &count, "x-content-type-options", span_text("nosniff"));
+  bool cached = false;
+  for (size_t i = 0; i < more_count && count < FIELDS_MAX; i++) {
+    cached |= span_is(more[i].name, "cache-control");
+    fields[count++] = more[i];
+  }
+  if (!cached) add_field(fields, &count, "cache-control", span_text("no-store"));
+  return count;
+}
+
+/* The exchange is the server's again. */
+static void let_go(struct call *call) {
+  call->exchange = NULL;
+  broker_drained(call->broker);
+  call_free_if_done(call);
+}
+
+void call_reply(struct call *call, int status, const char *media_type, struct span body, const struct http_field *more,
+                size_t more_count) {
+  struct http_field fields[FIELDS_MAX];
+  size_t count = common_fields(call, fields, media_type, more, more_count);
+  log_call(call, status);
+  http_reply(call->exchange, status, fields, count, body);
+  let_go(call);
+}
+
+void call_json(struct call *call, int status, struct span body) {
+  call_reply(call, status, "application/json", body, NULL, 0);
+}
+
+void call_empty(struct call *call, int status) {
+  call_reply(call, status, NULL, span_text(""), NULL, 0);
+}
+
+/* Seconds after which it makes sense to come again. */
+static const char *retry_after(enum result why) {
+  static const struct {
+    enum result why;
+    const char *seconds;
+  } table[] = {{RESULT_TOO_MANY_JOBS, "1"}, {RESULT_TOO_MANY_REQUESTS, "1"}, {RESULT_BUSY, "2"},
+               {RESULT_STOPPING, "5"},      {RESULT_STORE_UNAVAILABLE, "5"}, {RESULT_PEER_LOST, "5"}};
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    if (table[i].why == why) return table[i].seconds;
+  }
+  return NULL;
+}
+
+void call_problem(struct call *call, enum result why, const char *detail) {
+  struct buf body = buf_new(4096), allow = buf_new(256);
+  struct http_field fields[3];
+  size_t count = 0;
+  problem_put(&body, why, detail, call->trace.id);
+  if (retry_after(why) != NULL)
+    fields[count++] = (struct http_field){span_text("retry-after"), span_text(retry_after(why))};
+  if (why == RESULT_UNAUTHORIZED)
+    fields[count++] = (struct http_field){span_text("www-authenticate"), span_text("Bearer")};
+  if (why == RESULT_METHOD_NOT_ALLOWED) {
+    put_methods(&allow, call_request(call));
+    fields[count++] = (struct http_field){span_text("allow"), buf_span(&allow)};
+  }
+  call_reply(call, result_status(why), "application/problem+json", buf_span(&body), fields, count);
+  buf_free(&body);
+  buf_free(&allow);
+}
+
+/* ---- streams ---- */
+
+void call_stream(struct call *call) {
+  struct http_field fields[FIELDS_MAX];
+  size_t count = common_fields(call, fields, "text/event-stream", NULL, 0);
+  log_call(call, 200);
+  http_begin(call->exchange, 200, fields, count);
+}
+
+bool call_write(struct call *call, struct span bytes) {
+  return http_write(call->exchange, bytes);
+}
+
+void call_end(struct call *call) {
+  http_end(call->exchange);
+  let_go(call);
+}
+
+/* ---- the query ---- */
+
+static int hex_digit(uint8_t c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/* Percent-decodes (RFC 3986 §2.1) into a C string; false if it does not fit, is malformed or holds a NUL. */
+static bool percent_decode(struct span text, char *out, size_t out_size) {
+  size_t len = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    int c = text.data[i];
+    if (c == '%') {
+      if (i + 2 >= text.len || hex_digit(text.data[i + 1]) < 0 || hex_digit(text.data[i + 2]) < 0) return false;
+      c = hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2]);
+      i += 2;
+    }
+    if (c == 0 || len + 1 >= out_size) return false;
+    out[len++] = (char)c;
+  }
+  out[len] = 0;
+  return true;
+}
+
+bool call_query(const struct call *call, const char *name, char *out, size_t out_size) {
+  struct span query = call_request(call)->query;
+  size_t name_len = strlen(name);
+  while (query.len > 0) {
+    size_t len = 0;
+    while (len < query.len && query.data[len] != '&') len++;
+    struct span pair = span_of(query.data, len);
+    size_t taken = len < query.len ? len + 1 : len;
+    query = span_of(query.data + taken, query.len - taken);
+    if (pair.len > name_len && pair.data[name_len] == '=' && memcmp(pair.data, name, name_len) == 0)
+      return percent_decode(span_of(pair.data + name_len + 1, pair.len - name_len - 1), out, out_size);
+  }
+  return false;
+}
+
+/* ---- what the server calls ---- */
+
+/* Who calls; false if the call is answered already. */
+static bool authenticate(struct call *call) {
+  struct auth_caller caller = {{0}, {0}};
+  const char *why = "";
+  uint64_t now = clock_real_ns() / 1000000000u;
+  enum result r = auth_check(call->broker->auth, call_request(call), http_peer_of(call->exchange), now, &caller, &why);
+  if (r == RESULT_OK) {
+    digest_sha256(span_text(caller.user), call->user);
+    return true;
+  }
+  log_begin(LOG_WARN, "refused_caller");
+  log_text("trace_id", span_text(call->trace.id));
+  log_text("peer", span_text(http_peer_of(call->exchange)->address));
+  log_text("reason", span_text(why));
+  log_end();
+  call_problem(call, r, NULL);
+  return false;
+}
+
+static void serve(struct broker *b, struct http_exchange *x, const struct route *table, size_t count) {
+  struct call *call = call_new(b, x);
+  if (call == NULL) {
+    http_reply(x, 503, NULL, 0, span_text(""));
+    return;
+  }
+  enum result r = find_route(table, count, http_request_of(x), call);
+  if (r != RESULT_OK) {
+    call_problem(call, r, NULL);
+    return;
+  }
+  if (call->route->open || authenticate(call)) call->route->handle(call);
+}
+
+static void on_request(void *context, struct http_exchange *x) {
+  serve(context, x, routes, sizeof routes / sizeof routes[0]);
+}
+
+static void on_metrics_request(void *context, struct http_exchange *x) {
+  serve(context, x, metrics_routes, sizeof metrics_routes / sizeof metrics_routes[0]);
+}
+
+static void on_gone(void *context, struct http_exchange *x) {
+  (void)context;
+  struct call *call = http_user(x);
+  if (call == NULL) return;
+  if (call->job != NULL) job_leave(call->job, call);
+  let_go(call);
+}
+
+static void on_refusal(void *context, enum result why, struct buf *body, const char **media_type) {
+  (void)context;
+  struct trace trace;
+  trace_read(&trace, NULL);
+  problem_put(body, why, NULL, trace.id);
+  *media_type = "application/problem+json";
+  metrics_request("none", result_status(why));
+}
+
+struct http_handler routes_handler(struct broker *b) {
+  return (struct http_handler){.context = b, .request = on_request, .gone = on_gone, .refusal = on_refusal};
+}
+
+struct http_handler routes_metrics_handler(struct broker *b) {
+  return (struct http_handler){.context = b, .request = on_metrics_request, .gone = on_gone, .refusal = on_refusal};
+}
