@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-static const struct cli_verb *const verbs[] = {&cli_run, &cli_check};
+static const struct cli_verb *const verbs[] = {&cli_run, &cli_check, &cli_submit, &cli_jobs};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static void print_help(FILE *out) {

@@ -1,0 +1,222 @@
+/* `neocompute submit`: one script to a running service; its reply to standard output. */
+#include <errno.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/client.h"
+
+#define SCRIPT_MAX (1u << 20) /* more than the service takes: it is the one to refuse */
+#define INPUT_MAX (2u << 20)
+
+struct submission {
+  const struct cli_verb *verb;
+  struct client client;
+  struct buf script, input;
+  const char *entry, *nonce, *key;
+  const char *secrets[64];
+  size_t secret_count;
+  uint64_t timeout_s, memory_mb, steps;
+  bool async, deterministic, encrypted;
+};
+
+typedef bool setter(struct submission *s, const char *value);
+
+static bool set_input(struct submission *s, const char *value) {
+  buf_free(&s->input);
+  if (cli_read(value, INPUT_MAX, &s->input) == RESULT_OK) return true;
+  if (errno != ENOENT || (value[0] != '{' && value[0] != '[')) {
+    cli_complain(s->verb, "%s: %s", value, strerror(errno));
+    return false;
+  }
+  s->input = buf_new(INPUT_MAX);
+  buf_put_text(&s->input, value);
+  return !s->input.bad;
+}
+
+static bool set_entry(struct submission *s, const char *value) {
+  s->entry = value;
+  return true;
+}
+
+static bool set_secret(struct submission *s, const char *value) {
+  if (s->secret_count == sizeof s->secrets / sizeof s->secrets[0]) return false;
+  s->secrets[s->secret_count++] = value;
+  return true;
+}
+
+static bool set_number(struct submission *s, const char *name, const char *value, uint64_t *out) {
+  if (text_u64(span_text(value), 0, INT64_MAX, out) == RESULT_OK) return true;
+  cli_complain(s->verb, "--%s %s: a whole number", name, value);
+  return false;
+}
+
+static bool set_timeout(struct submission *s, const char *value) {
+  return set_number(s, "timeout", value, &s->timeout_s);
+}
+
+static bool set_memory(struct submission *s, const char *value) {
+  return set_number(s, "memory", value, &s->memory_mb);
+}
+
+static bool set_steps(struct submission *s, const char *value) {
+  return set_number(s, "steps", value, &s->steps);
+}
+
+static bool set_nonce(struct submission *s, const char *value) {
+  s->nonce = value;
+  return true;
+}
+
+static bool set_key(struct submission *s, const char *value) {
+  s->key = value;
+  return true;
+}
+
+static bool set_async(struct submission *s, const char *value) {
+  (void)value;
+  s->async = true;
+  return true;
+}
+
+static bool set_deterministic(struct submission *s, const char *value) {
+  (void)value;
+  s->deterministic = true;
+  return true;
+}
+
+static bool set_encrypted(struct submission *s, const char *value) {
+  (void)value;
+  s->encrypted = true;
+  return true;
+}
+
+static const struct cli_option options[] = {CLIENT_OPTIONS,
+                                            {"input", "JSON", "a file with the input, \"-\", or the JSON itself"},
+                                            {"entry", "NAME", "the function to call (main)"},
+                                            {"secret", "NAME", "a stored secret the script gets; may be repeated"},
+                                            {"timeout", "SECONDS", "1 to 120 (30)"},
+                                            {"memory", "MB", "16 to 1024 (128)"},
+                                            {"steps", "N", "stop after so many steps"},
+                                            {"nonce", "TEXT", "goes into the receipt"},
+                                            {"idempotency-key", "KEY", "the same key and request: the same job"},
+                                            {"async", NULL, "do not wait: print the job's id"},
+                                            {"deterministic", NULL, "fixed time and randomness"},
+                                            {"encrypted", NULL, "encrypted_output instead of output"},
+                                            {NULL, NULL, NULL}};
+
+static setter *const setters[] = {set_input, set_entry, set_secret, set_timeout,       set_memory,   set_steps,
+                                  set_nonce, set_key,   set_async,  set_deterministic, set_encrypted};
+
+/* ---- the request ---- */
+
+static void put_text(struct buf *b, const char *key, const char *value) {
+  if (value == NULL) return;
+  buf_printf(b, ",\"%s\":", key);
+  json_put_string(b, span_text(value));
+}
+
+static void put_number(struct buf *b, const char *key, uint64_t value) {
+  if (value > 0) buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)value);
+}
+
+static void put_limits(struct buf *b, const struct submission *s) {
+  if (s->memory_mb == 0 && s->steps == 0) return;
+  buf_put_text(b, ",\"limits\":{\"memory_mb\":");
+  buf_printf(b, "%llu", (unsigned long long)(s->memory_mb > 0 ? s->memory_mb : 128));
+  put_number(b, "steps", s->steps);
+  buf_put_u8(b, '}');
+}
+
+static void put_secrets(struct buf *b, const struct submission *s) {
+  for (size_t i = 0; i < s->secret_count; i++) {
+    buf_put_text(b, i == 0 ? ",\"secret_refs\":[" : ",");
+    json_put_string(b, span_text(s->secrets[i]));
+  }
+  if (s->secret_count > 0) buf_put_u8(b, ']');
+}
+
+static void put_request(struct buf *b, const struct submission *s) {
+  buf_put_text(b, "{\"script\":");
+  json_put_string(b, buf_span(&s->script));
+  if (s->input.len > 0) {
+    buf_put_text(b, ",\"input\":");
+    buf_put_span(b, buf_span(&s->input)); /* as it is: its bytes are what the receipt commits to */
+  }
+  put_text(b, "entry_point", s->entry);
+  put_text(b, "nonce", s->nonce);
+  put_secrets(b, s);
+  put_number(b, "timeout", s->timeout_s);
+  put_limits(b, s);
+  if (s->async) buf_put_text(b, ",\"async\":true");
+  if (s->deterministic) buf_put_text(b, ",\"deterministic\":true");
+  buf_put_u8(b, '}');
+}
+
+/* 0 completed or accepted, 1 failed, 2 refused, 3 no reply or a fault of the service. */
+static int exit_status(const struct client_reply *reply) {
+  static const char completed[] = "\"status\":\"completed\"";
+  if (reply->status == 202) return CLI_OK;
+  if (reply->status != 200) return reply->status < 500 ? CLI_USAGE : CLI_FAULT;
+  return memmem(reply->body.data, reply->body.len, completed, sizeof completed - 1) != NULL ? CLI_OK : CLI_FAILED;
+}
+
+static int submit(struct submission *s) {
+  struct buf body = buf_new(8u << 20), key = buf_new(1024);
+  struct client_reply reply;
+  const char *headers[] = {NULL, NULL};
+  put_request(&body, s);
+  if (s->key != NULL) {
+    buf_printf(&key, "Idempotency-Key: %s%c", s->key, 0);
+    headers[0] = (const char *)key.data;
+  }
+  struct span bytes = buf_span(&body);
+  int status = CLI_FAULT;
+  if (client_ask(&s->client, "POST", s->encrypted ? "/execute?encrypted=1" : "/execute", &bytes, headers, &reply) ==
+      RESULT_OK) {
+    printf("%.*s\n", (int)reply.body.len, (const char *)reply.body.data);
+    status = exit_status(&reply);
+    buf_free(&reply.body);
+  }
+  buf_free(&body);
+  buf_free(&key);
+  return status;
+}
+
+static int submit_main(const struct cli_verb *verb, int argc, char **argv) {
+  struct submission s = {.verb = verb};
+  struct cli_args args = {.verb = verb, .argc = argc, .at = 1, .argv = argv};
+  const char *value = NULL, *script = NULL;
+  client_begin(&s.client, verb);
+  for (int option; (option = cli_next(&args, &value)) != CLI_END;) {
+    if (option == CLI_HELP) return CLI_OK;
+    if (option == CLI_BAD) return CLI_USAGE;
+    if (option == CLI_ARGUMENT && script != NULL) {
+      cli_complain(verb, "one script at a time");
+      return CLI_USAGE;
+    }
+    if (option == CLI_ARGUMENT)
+      script = value;
+    else if (!(option < CLIENT_OPTION_COUNT ? client_option(&s.client, option, value)
+                                            : setters[option - CLIENT_OPTION_COUNT](&s, value)))
+      return CLI_USAGE;
+  }
+  if (script == NULL || cli_read(script, SCRIPT_MAX, &s.script) != RESULT_OK) {
+    cli_complain(verb, "%s: %s", script != NULL ? script : "script", script != NULL ? strerror(errno) : "required");
+    return CLI_USAGE;
+  }
+  int status = submit(&s);
+  buf_free(&s.script);
+  buf_free(&s.input);
+  return status;
+}
+
+const struct cli_verb cli_submit = {
+    .name = "submit",
+    .arguments = "[OPTION…] SCRIPT",
+    .summary = "send a script to a running service and print its reply",
+    .details =
+        "Posts the script (a file, or \"-\") to a running service and prints the reply, JSON\n"
+        "on one line, as the service sent it: `neocompute verify` takes it.",
+    .options = options,
+    .main = submit_main,
+};
