@@ -99,6 +99,12 @@ void buf_put(struct buf *b, const void *data, size_t len) {
   b->len += len;
 }
 
+uint8_t *buf_extend(struct buf *b, size_t len) {
+  if (!buf_reserve(b, len)) return NULL;
+  b->len += len;
+  return b->data + (b->len - len);
+}
+
 void buf_put_span(struct buf *b, struct span bytes) {
   buf_put(b, bytes.data, bytes.len);
 }

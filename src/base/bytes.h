@@ -58,6 +58,9 @@ void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
 /* A u32 length, then the bytes. */
 void buf_put_block(struct buf *b, struct span bytes);
+/* `len` more bytes for the caller to fill at once: the next append may move them. NULL if that makes the buffer bad
+ * (and maybe if `len` is 0). */
+uint8_t *buf_extend(struct buf *b, size_t len);
 /* printf into the buffer (without the terminating NUL). Up to 255 bytes need no allocation but the buffer's own. */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct span buf_span(const struct buf *b);

@@ -169,6 +169,19 @@ static void test_a_fixed_buffer_stays_in_its_memory(void **state) {
   assert_int_equal(memory[5], '!');
 }
 
+static void test_extend_gives_room_or_nothing(void **state) {
+  (void)state;
+  struct buf b = buf_new(10);
+  buf_put_text(&b, "ab");
+  uint8_t *room = buf_extend(&b, 8);
+  assert_non_null(room);
+  memset(room, 'x', 8);
+  assert_true(span_is(buf_span(&b), "abxxxxxxxx"));
+  assert_null(buf_extend(&b, 1));
+  assert_true(b.bad && b.len == 10);
+  buf_free(&b);
+}
+
 static void test_free_may_be_repeated(void **state) {
   (void)state;
   struct buf b = buf_new(10);
@@ -203,6 +216,7 @@ int main(void) {
       cmocka_unit_test(test_a_refused_append_changes_nothing_and_sticks),
       cmocka_unit_test(test_lengths_cannot_overflow),
       cmocka_unit_test(test_a_fixed_buffer_stays_in_its_memory),
+      cmocka_unit_test(test_extend_gives_room_or_nothing),
       cmocka_unit_test(test_free_may_be_repeated),
       cmocka_unit_test(test_wipe_leaves_zeros),
   };
