@@ -44,10 +44,15 @@ enum config_id { CONFIG_SETTINGS(CONFIG_ID) CONFIG_COUNT };
 struct config; /* opaque: one text for each setting */
 
 enum result must_use config_new(struct config **out);
-/* Reads a file; a section or name that is not in the table is refused. RESULT_CONFIG_INVALID names file, line and
- * reason in `problem`; RESULT_IO with errno. */
+/* Each of the next three overrides what was said before it: call them in this order. After a failure the settings are
+ * of no use.
+ *
+ * Reads a file; a section or name that is not in the table, or stands there twice, is refused, and so is a line that is
+ * not INI or longer than libinih reads. RESULT_CONFIG_INVALID names file, line and reason in `problem`; RESULT_IO with
+ * errno. */
 enum result must_use config_read_file(struct config *c, const char *path, char *problem, size_t problem_size);
-/* Takes what the environment says; the reference's PORT sets LISTEN's port. */
+/* Takes what the environment says (names that are not in the table are others' affair); the reference's PORT sets
+ * LISTEN's port, and is RESULT_CONFIG_INVALID if it is none. */
 enum result must_use config_read_environment(struct config *c, char *const *environment);
 enum result must_use config_set(struct config *c, enum config_id id, const char *value);
 /* Never NULL: the default if nothing was said. */
@@ -55,13 +60,14 @@ const char *config_text(const struct config *c, enum config_id id);
 /* A whole number in [min, max], or RESULT_CONFIG_INVALID. */
 enum result must_use config_number(const struct config *c, enum config_id id, uint64_t min, uint64_t max,
                                    uint64_t *out);
-/* A Go duration such as 1h30m or 250ms, in milliseconds. */
+/* A Go duration such as 1h30m or 250ms, in milliseconds (rounded up), or RESULT_CONFIG_INVALID. */
 enum result must_use config_duration_ms(const struct config *c, enum config_id id, uint64_t *out);
 const char *config_name(enum config_id id);
 const char *config_environment_name(enum config_id id);
 const char *config_default(enum config_id id);
 const char *config_help(enum config_id id);
-/* For another process of ours: every setting as a length and bytes. */
+/* For another process of ours: every setting as a length and bytes. config_get takes exactly that, or answers
+ * RESULT_CONFIG_INVALID. */
 void config_put(struct buf *b, const struct config *c);
 enum result must_use config_get(struct span bytes, struct config *c);
 void config_free(struct config *c);

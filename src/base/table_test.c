@@ -17,8 +17,8 @@ static void test_siphash_vectors(void **state) {
   } vectors[] = {{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd},  {7, 0xab0200f58b01d137},
                  {8, 0x93f5f5799a932462}, {15, 0xa129ca6149be45e5}, {63, 0x958a324ceb064572}};
   uint8_t key[SIPHASH_KEY], input[64];
-  for (uint8_t i = 0; i < sizeof key; i++) key[i] = i;
-  for (uint8_t i = 0; i < sizeof input; i++) input[i] = i;
+  for (unsigned i = 0; i < sizeof key; i++) key[i] = (uint8_t)i;
+  for (unsigned i = 0; i < sizeof input; i++) input[i] = (uint8_t)i;
   for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
     assert_int_equal(siphash(key, span_of(input, vectors[i].len)), vectors[i].hash);
   key[15] ^= 0x80;

@@ -253,6 +253,67 @@ void text_put_go_duration(struct buf *b, uint64_t ns) {
   buf_put_text(b, unit->name);
 }
 
+/* Go spells the micro sign (U+00B5) and the Greek mu (U+03BC) alike. */
+static const struct unit read_units[] = {{1, "ns", 0},          {1000, "us", 0},        {1000, "\u00b5s", 0},
+                                         {1000, "\u03bcs", 0},  {1000000, "ms", 0},     {SECOND, "s", 0},
+                                         {60 * SECOND, "m", 0}, {3600 * SECOND, "h", 0}};
+
+static bool is_digit(uint8_t byte) {
+  return byte >= '0' && byte <= '9';
+}
+
+/* The bytes in front up to the first that is `digits`' opposite. */
+static struct span take_run(struct span *rest, bool digits) {
+  size_t len = 0;
+  while (len < rest->len && is_digit(rest->data[len]) == digits && (digits || rest->data[len] != '.')) len++;
+  struct span run = span_of(rest->data, len);
+  rest->data += len;
+  rest->len -= len;
+  return run;
+}
+
+/* Nanoseconds of `digits` behind a point, in `unit`s, with the double arithmetic that Go does it with: a further digit
+ * is dropped once 63 bits are full. */
+static uint64_t fraction_ns(struct span digits, uint64_t unit) {
+  uint64_t v = 0;
+  double scale = 1;
+  for (size_t i = 0; i < digits.len && v <= (INT64_MAX - 9) / 10; i++) {
+    v = v * 10 + (digits.data[i] - '0');
+    scale *= 10;
+  }
+  return (uint64_t)((double)v * ((double)unit / scale));
+}
+
+/* One number with its unit, added to `ns`. */
+static enum result must_use take_duration(struct span *rest, uint64_t *ns) {
+  struct span whole = take_run(rest, true), fraction = {0};
+  uint64_t count = 0, unit = 0;
+  if (rest->len > 0 && rest->data[0] == '.') {
+    *rest = span_of(rest->data + 1, rest->len - 1);
+    fraction = take_run(rest, true);
+  }
+  struct span name = take_run(rest, false);
+  for (size_t i = 0; i < sizeof read_units / sizeof read_units[0]; i++)
+    if (span_is(name, read_units[i].name)) unit = read_units[i].ns;
+  if (unit == 0 || whole.len + fraction.len == 0) return RESULT_LIMIT_INVALID;
+  if (whole.len > 0 && text_u64(whole, 0, INT64_MAX / unit, &count) != RESULT_OK) return RESULT_LIMIT_INVALID;
+  uint64_t part = count * unit + fraction_ns(fraction, unit);
+  if (part > INT64_MAX - *ns) return RESULT_LIMIT_INVALID;
+  *ns += part;
+  return RESULT_OK;
+}
+
+enum result text_go_duration(struct span s, uint64_t *ns) {
+  uint64_t total = 0;
+  if (s.len > 0 && s.data[0] == '+') s = span_of(s.data + 1, s.len - 1);
+  if (s.len == 0) return RESULT_LIMIT_INVALID;
+  if (span_is(s, "0")) s.len = 0; /* the one number that needs no unit */
+  while (s.len > 0)
+    if (take_duration(&s, &total) != RESULT_OK) return RESULT_LIMIT_INVALID;
+  *ns = total;
+  return RESULT_OK;
+}
+
 /* ---- hexadecimal ---- */
 
 void text_put_hex(struct buf *b, struct span bytes) {

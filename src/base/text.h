@@ -45,6 +45,11 @@ void text_put_rfc3339(struct buf *b, uint64_t unix_ns);
 /* A duration as Go's time.Duration.String writes it: "0s", "850µs", "12.3ms", "1m0.5s", "1h0m0s". */
 void text_put_go_duration(struct buf *b, uint64_t ns);
 
+/* A duration as Go's time.ParseDuration reads it, in nanoseconds: "1h30m", "250ms", "1.5s", "24h0m0s", "0"; units ns,
+ * us, µs, ms, s, m and h, in any order. Decimals beyond the nanosecond are cut off. RESULT_LIMIT_INVALID for any minus
+ * sign, for more than 2^63 - 1 ns, and for everything that Go refuses. */
+enum result must_use text_go_duration(struct span s, uint64_t *ns);
+
 /* Lower-case hexadecimal, two digits a byte. */
 void text_put_hex(struct buf *b, struct span bytes);
 

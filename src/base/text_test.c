@@ -389,6 +389,91 @@ static void test_go_durations(void **state) {
   }
 }
 
+/* Where a comment says so, from Go's own tests (src/time/time_test.go, parseDurationTests). */
+static void test_go_durations_are_read(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    uint64_t ns;
+  } cases[] = {{"0", 0},
+               {"+0", 0},
+               {"0s", 0},
+               {"5s", SECONDS(5)},
+               {"+5s", SECONDS(5)},
+               {"5.6s", 5600000000},
+               {"5.s", SECONDS(5)},
+               {".5s", 500000000},
+               {"1.0040s", 1004000000},
+               {"100.00100s", 100001000000},
+               {"10ns", 10},
+               {"11us", 11000},
+               {"12\u00b5s", 12000},
+               {"12\u03bcs", 12000},
+               {"13ms", 13000000},
+               {"15m", SECONDS(900)},
+               {"16h", SECONDS(57600)},
+               {"1h30m", SECONDS(5400)},
+               {"24h0m0s", SECONDS(86400)},
+               {"10.5s4m", SECONDS(240) + 10500000000},
+               {"1h2m3s4ms5us6ns", SECONDS(3723) + 4005006},
+               {"39h9m14.425s", SECONDS(140954) + 425000000},
+               {"0.3333333333333333333h", SECONDS(1200)},
+               {"9007199254740993ns", (UINT64_C(1) << 53) + 1},
+               {"9223372036854775807ns", INT64_MAX},
+               {"9223372036854775.807us", INT64_MAX},
+               {"9223372036s854ms775us807ns", INT64_MAX},
+               {"0.100000000000000000000h", SECONDS(360)},
+               {"0.830103483285477580700h", SECONDS(2988) + 372539827},
+               /* ours */
+               {"0s0s", 0},
+               {"000001s", SECONDS(1)},
+               {"1.9999999999ns", 1},
+               {"0.0000000000000000000000000000001h", 0}};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    uint64_t ns = 1;
+    assert_int_equal(text_go_duration(span_text(cases[i].text), &ns), RESULT_OK);
+    assert_int_equal(ns, cases[i].ns);
+  }
+}
+
+static void test_what_is_no_go_duration(void **state) {
+  (void)state;
+  static const char *const bad[] = {
+      /* Go's */
+      "", "3", "-", "s", ".", "-.", ".s", "+.s", "-0", "-5s", "3000000h", "9223372036854775808ns",
+      "9223372036854775.808us", "9223372036854ms775us808ns", "18446744073709551616ns",
+      /* ours */
+      "+", "++1s", "00", "1s0", "0 s", "1 s", " 1s", "1s ", "1d", "1S", "1.2.3s", "1..2s", "1h-1m", "1,5s", "1e3s",
+      "\u00b5s", "1\xb5s", "1\xb5", "2562047h47m16.854775808s"};
+  for (size_t i = 0; i < COUNT(bad); i++) {
+    uint64_t ns = 77;
+    size_t len = strlen(bad[i]);
+    uint8_t *copy = exactly(bad[i], len);
+    assert_int_equal(text_go_duration(span_of(copy, len), &ns), RESULT_LIMIT_INVALID);
+    assert_int_equal(ns, 77);
+    free(copy);
+  }
+  uint64_t ns;
+  assert_int_equal(text_go_duration(BYTES("1s\0"), &ns), RESULT_LIMIT_INVALID);
+}
+
+/* Every duration that is written is read back. */
+static void test_go_durations_there_and_back(void **state) {
+  (void)state;
+  uint64_t v = 1;
+  for (unsigned i = 0; i < 20000; i++) {
+    uint64_t ns;
+    struct buf b = buf_new(100);
+    v = v * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    uint64_t want = v >> (1 + i % 63);
+    text_put_go_duration(&b, want);
+    assert_int_equal(text_go_duration(buf_span(&b), &ns), RESULT_OK);
+    /* A fraction may lose a nanosecond to the doubles, as in Go. */
+    assert_in_range(ns, want == 0 ? 0 : want - 1, want);
+    buf_free(&b);
+  }
+}
+
 /* ---- hexadecimal ---- */
 
 /* RFC 4648, section 10, in lower case. */
@@ -449,6 +534,9 @@ int main(void) {
       cmocka_unit_test(test_every_prefix_of_a_date_is_refused),
       cmocka_unit_test(test_every_day_is_the_c_librarys_day),
       cmocka_unit_test(test_go_durations),
+      cmocka_unit_test(test_go_durations_are_read),
+      cmocka_unit_test(test_what_is_no_go_duration),
+      cmocka_unit_test(test_go_durations_there_and_back),
       cmocka_unit_test(test_hex),
       cmocka_unit_test(test_unhex_reads_every_byte_back),
       cmocka_unit_test(test_unhex_refuses),
