@@ -139,7 +139,7 @@ int main(int argc, char **argv) {
   if (argc != 2 || text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) != RESULT_OK) return 2;
   close(SANDBOX_PROGRAM);
   sandbox_set fences = (sandbox_set)held;
-  if (sandbox_enter(SANDBOX_WORKER, &fences) != RESULT_OK) return 3;
+  if (sandbox_enter(SANDBOX_WORKER, NULL, &fences) != RESULT_OK) return 3;
   static const char id[] = "0000000000000000000000000000000000000000000000000000000000000000";
   wire_put_ready(&b, &(struct wire_ready){.engine_id = span_text(id), .fences = fences});
   say(&b);

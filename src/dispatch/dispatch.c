@@ -103,7 +103,7 @@ static enum result hear_ready(struct dispatch *d) {
 static enum result start_worker(struct dispatch *d) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return RESULT_IO;
-  enum result r = sandbox_spawn("neocompute-worker", d->program, pair[1], &d->pid, &d->pidfd);
+  enum result r = sandbox_spawn(SANDBOX_WORKER, "neocompute-worker", d->program, pair[1], &d->pid, &d->pidfd);
   close(pair[1]);
   d->socket = pair[0];
   d->state = WIRE_STARTING;

@@ -1,10 +1,11 @@
 /*
- * The fence around a process: two functions, one file for each mechanism (sandbox_linux.c).
+ * The fence around a process: two functions, one file for each mechanism (sandbox_spawn.c: namespaces and users;
+ * sandbox_calls.c: system calls; sandbox_files.c: files; sandbox_linux.c: the rest).
  *
- * sandbox_spawn starts a program outside everything it does not need: fresh namespaces, an empty root, an unprivileged
- * user, no descriptor but one socket. The program calls sandbox_enter as soon as it is ready to hear strangers, and
- * from then on has only the system calls its role lists. Kernels and containers grant more or less of this; what was
- * refused is reported, never ignored.
+ * sandbox_spawn starts a program outside everything it does not need: fresh namespaces, an unprivileged user, no
+ * descriptor but one socket. The program calls sandbox_enter as soon as it is ready to hear strangers, and from then on
+ * has only the system calls its role lists. Kernels and containers grant more or less of this; what was refused is
+ * reported, never ignored.
  */
 #pragma once
 
@@ -34,23 +35,35 @@ enum sandbox_bit { SANDBOX_FENCES(SANDBOX_BIT) SANDBOX_COUNT };
 /* A set of fences: bit i is enum sandbox_bit i. */
 typedef uint32_t sandbox_set;
 #define SANDBOX_ALL ((sandbox_set)((1u << SANDBOX_COUNT) - 1))
-/* Without these no process of ours runs scripts; the others are depth. */
+/* Without these no process of ours hears strangers; the others are depth. */
 #define SANDBOX_REQUIRED \
   ((sandbox_set)(1u << SANDBOX_BIT_SYSTEM_CALLS | 1u << SANDBOX_BIT_NO_NEW_PRIVILEGES | 1u << SANDBOX_BIT_RESOURCES))
 
 const char *sandbox_name(enum sandbox_bit bit);
 
-/* The descriptors a spawned program finds. */
+/* Who lives in it. A worker's program is statically linked and stands alone: it has an empty root and no standard
+ * error. Broker and keeper are the dynamically linked program itself: they see the machine's files until they enter,
+ * and keep standard error for the log. */
+enum sandbox_role { SANDBOX_WORKER, SANDBOX_BROKER, SANDBOX_KEEPER };
+
+/* The descriptors a spawned program finds: a worker these two and no other; broker and keeper the socket, and their
+ * parent's standard error as 1 and 2. */
 enum { SANDBOX_SOCKET = 0, SANDBOX_PROGRAM = 3 };
 
-/* Starts `program` (an open, readable descriptor of a statically linked executable) with `socket` as descriptor 0 and
- * itself as descriptor 3, nothing else open, an empty environment, and argv = {name, the set of fences already held in
- * decimal}. `pidfd` (close-on-exec, the caller closes it) refers to the process. RESULT_IO if it could not be started
- * at all. */
-enum result must_use sandbox_spawn(const char *name, int program, int socket, pid_t *pid, int *pidfd);
+/* Starts `program` (an open, readable descriptor of an executable) with `socket` as its descriptor 0, an empty
+ * environment, and argv = {name, the set of fences already held in decimal}. It ends when its parent does. If root
+ * calls, the program's user is nobody; else it is the caller's, inside a user namespace. `pidfd` (close-on-exec, the
+ * caller closes it) refers to the process. RESULT_IO if it could not be started at all. */
+enum result must_use sandbox_spawn(enum sandbox_role role, const char *name, int program, int socket, pid_t *pid,
+                                   int *pidfd);
 
-enum sandbox_role { SANDBOX_WORKER };
-
-/* Gives up everything but the role's system calls, for good. `held` comes in as what sandbox_spawn has done and goes
- * out as all that holds. RESULT_SANDBOX_REFUSED if one of SANDBOX_REQUIRED could not be had: the caller must end. */
-enum result must_use sandbox_enter(enum sandbox_role role, sandbox_set *held);
+/* Gives up everything but the role's system calls, for good. Call it before the first thread is started: Landlock and
+ * capabilities are a thread's. What a library reads from files at its start must have been read: OpenSSL's
+ * configuration, time zones, locales.
+ *
+ * `directory` is all that the broker may read and change from here on, with the files in it; NULL: no file at all. The
+ * other roles have NULL. The broker's soft limit of descriptors is raised to the hard one.
+ *
+ * `held` comes in as what sandbox_spawn has done and goes out as all that holds. RESULT_IO if there is no such
+ * directory, RESULT_SANDBOX_REFUSED if one of SANDBOX_REQUIRED could not be had: the caller must end. */
+enum result must_use sandbox_enter(enum sandbox_role role, const char *directory, sandbox_set *held);

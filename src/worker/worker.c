@@ -3,7 +3,7 @@
  *
  * Alone holds: one job's script, input and secrets, while it runs. Hears: its keeper, on descriptor 0. Never: opens,
  * connects, forks, executes, maps executable pages; it is linked without a TLS or database library, so it could not
- * spell a key. System calls after start: see allow_worker in sandbox/sandbox_linux.c. It allocates nothing after start:
+ * spell a key. System calls after start: see sandbox/sandbox_calls.c. It allocates nothing after start:
  * all its memory is static or the guest's.
  */
 #include <signal.h>
@@ -237,7 +237,7 @@ int main(int argc, char **argv) {
   enum result r = engine_open(SANDBOX_PROGRAM);
   close(SANDBOX_PROGRAM);
   sandbox_set fences = (sandbox_set)held;
-  if (r == RESULT_OK) r = sandbox_enter(SANDBOX_WORKER, &fences);
+  if (r == RESULT_OK) r = sandbox_enter(SANDBOX_WORKER, NULL, &fences);
   if (r != RESULT_OK || !announce(fences)) return 3;
   return loop();
 }

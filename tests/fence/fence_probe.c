@@ -84,7 +84,7 @@ static bool start(const struct fence_command *command, const struct fence_act *a
   int error = act != NULL ? fence_acts_prepare(act, command) : 0;
   close(SANDBOX_PROGRAM);
   sandbox_set fences = (sandbox_set)held;
-  if (command->mode == FENCE_ENTERED && sandbox_enter(SANDBOX_WORKER, &fences) != RESULT_OK) return false;
+  if (command->mode == FENCE_ENTERED && sandbox_enter(SANDBOX_WORKER, NULL, &fences) != RESULT_OK) return false;
   reply.held = fences;
   return tell(FENCE_WORD_READY, error);
 }

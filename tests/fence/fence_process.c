@@ -101,7 +101,7 @@ static void check_limits(pid_t pid) {
   } wanted[] = {{"Max core file size", 0},   {"Max file size", 0},
                 {"Max processes", 0},        {"Max open files", 0},
                 {"Max locked memory", 0},    {"Max msgqueue size", 0},
-                {"Max nice priority", 0},    {"Max realtime priority", 0},
+                {"Max nice priority", 20},   {"Max realtime priority", 0},
                 {"Max pending signals", 16}, {"Max address space", 12ul << 30},
                 {"Max data size", 2ul << 30}};
   const char *limits = proc_text(pid, "limits");

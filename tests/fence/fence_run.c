@@ -59,7 +59,7 @@ static _Noreturn void control_main(int socket) {
 
 static bool spawn(struct fence_run *run, enum fence_mode mode, int socket) {
   if (mode != FENCE_CONTROL)
-    return sandbox_spawn("fence_probe", self.program, socket, &run->pid, &run->pidfd) == RESULT_OK;
+    return sandbox_spawn(SANDBOX_WORKER, "fence_probe", self.program, socket, &run->pid, &run->pidfd) == RESULT_OK;
   run->pid = fork();
   if (run->pid == 0) control_main(socket);
   return run->pid > 0;

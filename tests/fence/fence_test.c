@@ -238,7 +238,7 @@ static void test_parent_dies(void **state) {
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
   pid_t parent = fork();
   if (parent == 0) {
-    if (sandbox_spawn("fence_probe", program, pair[1], &run.pid, &run.pidfd) != RESULT_OK) _exit(1);
+    if (sandbox_spawn(SANDBOX_WORKER, "fence_probe", program, pair[1], &run.pid, &run.pidfd) != RESULT_OK) _exit(1);
     close(pair[0]);
     close(pair[1]);
     for (;;) pause();
