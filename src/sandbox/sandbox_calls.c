@@ -114,6 +114,10 @@ static const struct rule rules[] = {
     CALL(futex, BROKER | KEEPER),
     CALL(rt_sigprocmask, BROKER | KEEPER),
     CALL(getpid, BROKER | KEEPER),
+    CALL(getuid, BROKER | KEEPER), /* libevent and OpenSSL ask whether to trust the environment */
+    CALL(geteuid, BROKER | KEEPER),
+    CALL(getgid, BROKER | KEEPER),
+    CALL(getegid, BROKER | KEEPER),
     CALL(gettid, BROKER | KEEPER),
     CALL(sched_yield, BROKER | KEEPER),
     CALL(sched_getaffinity, BROKER | KEEPER), /* malloc counts processors */
@@ -124,6 +128,7 @@ static const struct rule rules[] = {
     /* threads: the store's */
     CALL(clone, BROKER, IS(0, A_THREAD)),
     CALL(set_robust_list, BROKER),
+    CALL(rt_sigaction, BROKER, IS(0, 33)), /* the thread library's own signal, at the first thread */
     CALL(rseq, BROKER),
 
     /* callers, at inherited listeners */
@@ -152,7 +157,6 @@ static const struct rule rules[] = {
     CALL(access, BROKER),
     CALL(readlink, BROKER),
     CALL(getcwd, BROKER),
-    CALL(geteuid, BROKER),
     CALL(fcntl, BROKER, IS(1, F_SETLK)),
     CALL(fcntl, BROKER, IS(1, F_SETLKW)),
     CALL(fcntl, BROKER, IS(1, F_GETLK)),
