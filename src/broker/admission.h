@@ -1,9 +1,9 @@
 /*
  * Who may run when: a cap for each user, a fair queue across users, a cap on the whole. Pure: no clock (times come in),
- * no socket, no job's content. Every operation is O(1) but admission_expire, which looks only at what has expired.
+ * no socket, no job's content. Every operation is O(1).
  *
- * A user's waiting jobs are served in order; users take turns (round-robin), so that one who queues five waits for
- * nobody else's turn but his own.
+ * A user's waiting jobs are served in order; users take turns (round-robin), and who had the last turn stands behind
+ * everybody else who waits by the next. So nobody waits for more than one job of each other user.
  */
 #pragma once
 
@@ -20,8 +20,9 @@ struct admission_config {
 };
 
 enum result must_use admission_new(const struct admission_config *config, struct admission **out);
-/* `user`: 32 bytes. RESULT_TOO_MANY_JOBS, RESULT_BUSY (the queue is full) or RESULT_OK and a ticket that waits; the job
- * is `job`, which admission_next gives back. */
+/* `user`: 32 bytes; `now_ms` never steps back. RESULT_TOO_MANY_JOBS, RESULT_BUSY (every slot is spoken for and the
+ * queue is full), RESULT_NO_MEMORY, or RESULT_OK and a ticket that waits; the job is `job` (not NULL), which
+ * admission_next gives back. */
 enum result must_use admission_enter(struct admission *a, const uint8_t user[32], void *job, uint64_t now_ms,
                                      struct admission_ticket **out);
 /* The next job to run, if a slot is free and somebody waits; NULL otherwise. It counts as running from here on. */
@@ -32,10 +33,12 @@ void *admission_expired(struct admission *a, uint64_t now_ms);
 uint64_t admission_deadline(const struct admission *a);
 /* The job ended or was given up, waiting or running. Frees the ticket. */
 void admission_leave(struct admission *a, struct admission_ticket *ticket);
+/* Fewer slots than jobs that run stop none of them: no other starts until enough have ended. */
 void admission_set_slots(struct admission *a, unsigned slots);
 
 struct admission_stats {
-  unsigned running, waiting, users;
+  unsigned running, waiting, users; /* users: who have a job here */
 };
 struct admission_stats admission_stats(const struct admission *a);
+/* Frees the tickets that have not left, too; jobs are the caller's. NULL is fine. */
 void admission_free(struct admission *a);
