@@ -64,6 +64,7 @@ struct codec {
   const struct http_limits *limits; /* every field set */
   struct http_peer *peer;
   void *connection; /* whom to tell that there is something to produce */
+  /* Only makes a note of it: it may come from within any of the codec's calls, and must not call the codec. */
   void (*wake)(void *connection);
 };
 

@@ -180,16 +180,22 @@ static void put_broken(struct http1 *c) {
 static void finish(struct http1 *c) {
   codec_exchange_free(c->x);
   c->x = NULL;
-  c->delivered = c->line_skipped = false;
+  c->delivered = c->line_skipped = c->head_only = c->old = false;
   c->scanned = 0;
   c->state = c->keep_alive && !c->draining ? START : ENDED;
+}
+
+/* Nothing more comes in. If the owner still has a request, it hears that the client is gone when this is freed. */
+static void give_up(struct http1 *c) {
+  c->keep_alive = false;
+  c->state = ENDED;
 }
 
 /* After anything that may have filled `out`. A reply that found no memory is cut off, so the connection ends. */
 static void tell(struct http1 *c) {
   if (c->out.bytes.bad) {
     queue_empty(&c->out);
-    c->state = ENDED;
+    give_up(c);
   }
   c->base.wake(c->base.connection);
 }
@@ -415,7 +421,9 @@ static enum result check_expectation(struct http1 *c, bool awaited) {
   struct span expect = http_field_of(&c->x->request, "expect");
   if (expect.data == NULL || c->old) return RESULT_OK;
   if (!codec_same(expect, "100-continue")) return RESULT_EXPECTATION_FAILED;
-  if (awaited) buf_put_text(queue_end(&c->out), "HTTP/1.1 100 Continue\r\n\r\n");
+  if (!awaited) return RESULT_OK;
+  buf_put_text(queue_end(&c->out), "HTTP/1.1 100 Continue\r\n\r\n");
+  c->base.wake(c->base.connection);
   return RESULT_OK;
 }
 
@@ -454,7 +462,6 @@ static size_t take_head(struct http1 *c, struct span in) {
     if (c->line_skipped) return 2;
     if (in.len == 1) return 0;
   }
-  c->head_only = c->old = false;
   enum result r = scan_head(in, &c->scanned, &whole);
   size_t len = whole ? c->scanned : in.len;
   if (r == RESULT_OK && len > c->base.limits->head_bytes) r = RESULT_HEAD_TOO_LARGE;
@@ -532,7 +539,8 @@ static size_t run(struct http1 *c, struct span in) {
 }
 
 static void run_queued(struct http1 *c) {
-  if (!c->running && queue_len(&c->in) > 0) queue_take(&c->in, run(c, queue_span(&c->in)));
+  if (c->running) return;
+  if (queue_len(&c->in) > 0) queue_take(&c->in, run(c, queue_span(&c->in)));
   if (c->state == ENDED) queue_empty(&c->in);
 }
 
@@ -546,7 +554,7 @@ static void http1_receive(struct codec *codec, struct span bytes) {
   }
   if (bytes.len == 0 || c->state == ENDED) return;
   buf_put_span(queue_end(&c->in), bytes);
-  if (c->in.bytes.bad) c->state = ENDED;
+  if (c->in.bytes.bad) give_up(c);
   run_queued(c);
 }
 
@@ -581,7 +589,7 @@ static void http1_expire(struct codec *codec) {
       refuse(c, RESULT_REQUEST_TIMEOUT);
       break;
     case CODEC_IDLE:
-      c->state = ENDED;
+      give_up(c);
       break;
     case CODEC_HELD: /* the owner has the time it takes */
     case CODEC_CLOSED:
@@ -592,7 +600,7 @@ static void http1_expire(struct codec *codec) {
 static void http1_drain(struct codec *codec) {
   struct http1 *c = http1_of(codec);
   c->draining = true;
-  if (http1_phase(codec) == CODEC_IDLE) c->state = ENDED;
+  if (http1_phase(codec) == CODEC_IDLE) give_up(c);
 }
 
 static void http1_free(struct codec *codec) {
