@@ -24,7 +24,7 @@ static bool update(EVP_CIPHER_CTX *context, uint8_t *out, struct span in) {
   return in.len == 0 || (EVP_CipherUpdate(context, out, &len, in.data, (int)in.len) == 1 && (size_t)len == in.len);
 }
 
-static bool seal(const uint8_t *key, struct span aad, struct span plain, uint8_t *out) {
+static bool seal_into(const uint8_t *key, struct span aad, struct span plain, uint8_t *out) {
   EVP_CIPHER_CTX *context = crypto_state()->cipher;
   uint8_t *tag = out + NONCE + plain.len;
   int len = 0;
@@ -33,7 +33,7 @@ static bool seal(const uint8_t *key, struct span aad, struct span plain, uint8_t
          EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, tag) == 1;
 }
 
-static bool open(const uint8_t *key, struct span aad, struct span sealed, uint8_t *out) {
+static bool open_into(const uint8_t *key, struct span aad, struct span sealed, uint8_t *out) {
   EVP_CIPHER_CTX *context = crypto_state()->cipher;
   uint8_t tag[TAG], nothing[TAG];
   size_t plain = sealed.len - AEAD_OVERHEAD;
@@ -58,7 +58,7 @@ enum result aead_seal(const uint8_t key[AEAD_KEY], struct span aad, struct span 
   uint8_t *room = buf_extend(out, plain.len + AEAD_OVERHEAD);
   out->bad = false;
   if (room == NULL) return RESULT_NO_MEMORY;
-  return seal(key, aad, plain, room) ? RESULT_OK : take_back(out, before, RESULT_CRYPTO);
+  return seal_into(key, aad, plain, room) ? RESULT_OK : take_back(out, before, RESULT_CRYPTO);
 }
 
 enum result aead_open(const uint8_t key[AEAD_KEY], struct span aad, struct span sealed, struct buf *out) {
@@ -70,5 +70,5 @@ enum result aead_open(const uint8_t key[AEAD_KEY], struct span aad, struct span 
   bool refused = out->bad;
   out->bad = false;
   if (refused) return RESULT_NO_MEMORY;
-  return open(key, aad, sealed, room) ? RESULT_OK : take_back(out, before, RESULT_RECORD_CORRUPT);
+  return open_into(key, aad, sealed, room) ? RESULT_OK : take_back(out, before, RESULT_RECORD_CORRUPT);
 }

@@ -8,6 +8,8 @@
 #include "crypto/hash.h"
 #include "crypto/sign.h"
 
+#define EVIDENCE_CLOCK_SKEW 300u /* seconds that a document may be ahead of the verifier's clock */
+
 struct evidence_policy {
   bool allow_simulated;
   uint64_t now;     /* Unix seconds */
@@ -24,6 +26,9 @@ struct evidence_verdict {
 };
 
 /* Reads an attestation reply (GET /attestation) and checks that its evidence binds its document, and that the policy
- * takes it. Default deny: RESULT_NOT_VERIFIED unless every check was made and held. `text` receives the document. */
+ * takes it. Default deny: RESULT_NOT_VERIFIED unless every check was made and held. `text` receives the document and
+ * what the verdict's spans point at, at most twice the reply's length (RESULT_NO_MEMORY if it has no room for that);
+ * append nothing more to it. Members of the reply that are not known are left alone (nobody vouches for them); in the
+ * document they are refused. */
 enum result must_use evidence_check(struct span reply, const struct evidence_policy *policy, struct buf *text,
                                     struct evidence_verdict *verdict);

@@ -1,0 +1,75 @@
+#include "attest/attest.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/text.h"
+
+#define BINDING "neocompute-key-binding-v1" /* its NUL is hashed, too */
+#define EVIDENCE_MAX (64u << 10)            /* the largest known, SGX with its collateral, has about 20 kB */
+
+const struct attest_provider *attest_probe(void) {
+  return &attest_sim;
+}
+
+static void put_string(struct buf *b, const char *before, struct span value) {
+  buf_put_text(b, before);
+  json_put_string(b, value);
+}
+
+static void put_encoded(struct buf *b, const char *before, struct span bytes) {
+  buf_put_text(b, before);
+  buf_put_u8(b, '"');
+  base64_put_url(b, bytes);
+  buf_put_u8(b, '"');
+}
+
+static void put_keys(struct buf *b, const struct attest_facts *facts) {
+  buf_put_text(b, ",\"cnf\":{\"jwks\":[");
+  sign_put_jwk(b, facts->sign_key);
+  put_encoded(b, ",{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":", span_of(facts->agree_key, AGREE_PUBLIC));
+  buf_put_text(b, "}]}");
+}
+
+void attest_put_document(struct buf *b, const struct attest_provider *provider, const struct attest_facts *facts) {
+  put_string(b, "{\"build\":", facts->build);
+  put_keys(b, facts);
+  if (facts->nonce.len > 0) put_encoded(b, ",\"eat_nonce\":", facts->nonce);
+  put_string(b, ",\"eng\":", facts->engine);
+  buf_printf(b, ",\"iat\":%llu,\"iss\":\"neocompute\"", (unsigned long long)facts->issued_at);
+  put_string(b, ",\"iso\":", facts->isolation);
+  put_string(b, ",\"tee\":", span_text(provider->tee));
+  buf_put_text(b, ",\"ver\":1}");
+}
+
+static void put_reply(struct buf *b, const struct attest_provider *provider, struct span document, struct span evidence,
+                      const uint8_t hash[HASH_SIZE]) {
+  put_encoded(b, "{\"document\":", document);
+  put_string(b, ",\"evidence\":{\"type\":", span_text(provider->tee));
+  put_string(b, ",\"media_type\":", span_text(provider->media_type));
+  put_encoded(b, ",\"raw\":", evidence);
+  buf_put_text(b, "},\"document_sha256\":\"");
+  text_put_hex(b, span_of(hash, HASH_SIZE));
+  buf_put_text(b, "\"}");
+}
+
+enum result attest_put_reply(struct buf *b, const struct attest_provider *provider, struct span document) {
+  const struct span bound[] = {span_of(BINDING, sizeof BINDING), document};
+  uint8_t report_data[ATTEST_REPORT_DATA], hash[HASH_SIZE];
+  struct buf evidence = buf_new(EVIDENCE_MAX);
+  size_t before = b->len;
+  enum result r = b->bad ? RESULT_NO_MEMORY : hash_sha512(bound, 2, report_data);
+  if (r != RESULT_OK) goto out;
+  r = hash_sha256(&document, 1, hash);
+  if (r != RESULT_OK) goto out;
+  r = provider->evidence(report_data, &evidence);
+  if (r == RESULT_OK && evidence.bad) r = RESULT_NO_MEMORY;
+  if (r != RESULT_OK) goto out;
+  put_reply(b, provider, document, buf_span(&evidence), hash);
+  if (!b->bad) goto out;
+  b->len = before;
+  b->bad = false;
+  r = RESULT_NO_MEMORY;
+out:
+  buf_free(&evidence);
+  return r;
+}

@@ -1,0 +1,174 @@
+#include "evidence/evidence.h"
+
+#include <jansson.h>
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "evidence/verifier.h"
+
+#define BINDING "neocompute-key-binding-v1" /* its NUL is hashed, too */
+#define REPLY_MAX (1u << 20)
+#define RAW_MAX REPLY_MAX
+
+static const struct evidence_verifier *const verifiers[] = {&evidence_sim};
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* ---- JSON ---- */
+
+static json_t *parse(struct span text) {
+  return json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static const char *string_of(const json_t *object, const char *name) {
+  return json_string_value(json_object_get(object, name));
+}
+
+static bool is_text(const json_t *object, const char *name, const char *want) {
+  const char *text = string_of(object, name);
+  return text != NULL && strcmp(text, want) == 0;
+}
+
+/* Decodes a base64url member of a known size. */
+static bool get_bytes(const json_t *object, const char *name, uint8_t *out, size_t len) {
+  const char *text = string_of(object, name);
+  return text != NULL && base64_read_url(span_text(text), out, len);
+}
+
+/* ---- the document ---- */
+
+/* What the parsed document says, in its own memory; a copy of each text goes to the caller's. */
+static bool copy_text(const json_t *document, const char *name, struct buf *text, struct span *out) {
+  const char *value = string_of(document, name);
+  if (value == NULL || value[0] == 0) return false;
+  size_t before = text->len;
+  buf_put_text(text, value);
+  *out = span_of(text->data + before, text->len - before);
+  return !text->bad;
+}
+
+static bool get_sign_key(const json_t *jwk, uint8_t key[SIGN_PUBLIC]) {
+  key[0] = 4;
+  return json_object_size(jwk) == 4 && is_text(jwk, "kty", "EC") && is_text(jwk, "crv", "P-256") &&
+         get_bytes(jwk, "x", key + 1, 32) && get_bytes(jwk, "y", key + 33, 32);
+}
+
+static bool get_agree_key(const json_t *jwk, uint8_t key[AGREE_PUBLIC]) {
+  return json_object_size(jwk) == 3 && is_text(jwk, "kty", "OKP") && is_text(jwk, "crv", "X25519") &&
+         get_bytes(jwk, "x", key, AGREE_PUBLIC);
+}
+
+static const char *read_keys(const json_t *document, struct evidence_verdict *v) {
+  const json_t *cnf = json_object_get(document, "cnf"), *jwks = json_object_get(cnf, "jwks");
+  if (json_object_size(cnf) != 1 || json_array_size(jwks) != 2) return "the document does not hold two keys";
+  if (!get_sign_key(json_array_get(jwks, 0), v->sign_key)) return "the document's first key is no P-256 key";
+  if (!get_agree_key(json_array_get(jwks, 1), v->agree_key)) return "the document's second key is no X25519 key";
+  return NULL;
+}
+
+/* Optional; 16 to 64 bytes. */
+static bool read_nonce(const json_t *document, struct buf *text, struct evidence_verdict *v) {
+  const json_t *nonce = json_object_get(document, "eat_nonce");
+  if (nonce == NULL) return true;
+  size_t before = text->len;
+  if (!json_is_string(nonce) || base64_get_url(text, span_text(json_string_value(nonce))) != RESULT_OK) return false;
+  v->nonce = span_of(text->data + before, text->len - before);
+  return v->nonce.len >= 16 && v->nonce.len <= 64;
+}
+
+/* Members that are not known could change what the others mean: that is for another `ver`. */
+static const char *read_document(const json_t *document, struct buf *text, struct evidence_verdict *v) {
+  const json_t *issued = json_object_get(document, "iat"), *version = json_object_get(document, "ver");
+  struct span build;
+  if (json_integer_value(version) != 1 || !is_text(document, "iss", "neocompute"))
+    return "the document is not one of NeoCompute's, version 1";
+  if (json_object_size(document) != (json_object_get(document, "eat_nonce") != NULL ? 9u : 8u))
+    return "the document has members that version 1 does not know";
+  if (!json_is_integer(issued) || json_integer_value(issued) < 0) return "the document has no date";
+  v->issued_at = (uint64_t)json_integer_value(issued);
+  if (!copy_text(document, "tee", text, &v->tee) || !copy_text(document, "eng", text, &v->engine) ||
+      !copy_text(document, "iso", text, &v->isolation) || !copy_text(document, "build", text, &build))
+    return "the document is not complete";
+  if (!read_nonce(document, text, v)) return "the document's nonce is not one";
+  return read_keys(document, v);
+}
+
+/* ---- the reply ---- */
+
+static const struct evidence_verifier *find_verifier(const json_t *evidence) {
+  for (size_t i = 0; i < COUNT(verifiers); i++) {
+    if (is_text(evidence, "type", verifiers[i]->tee) && is_text(evidence, "media_type", verifiers[i]->media_type))
+      return verifiers[i];
+  }
+  return NULL;
+}
+
+static const char *check_binding(const json_t *evidence, const struct evidence_verifier *verifier, struct span document,
+                                 const struct evidence_policy *policy) {
+  const struct span bound[] = {span_of(BINDING, sizeof BINDING), document};
+  uint8_t report_data[EVIDENCE_REPORT_DATA];
+  const char *text = string_of(evidence, "raw"), *problem = "the evidence is not base64url";
+  struct buf raw = buf_new(RAW_MAX);
+  if (text != NULL && base64_get_url(&raw, span_text(text)) == RESULT_OK) {
+    problem = hash_sha512(bound, COUNT(bound), report_data) == RESULT_OK
+                  ? verifier->check(buf_span(&raw), report_data, policy)
+                  : "hashing failed";
+  }
+  buf_free(&raw);
+  return problem;
+}
+
+static const char *check_age(uint64_t issued_at, const struct evidence_policy *policy) {
+  if (issued_at > policy->now && issued_at - policy->now > EVIDENCE_CLOCK_SKEW)
+    return "the document is from the future";
+  if (policy->max_age > 0 && issued_at < policy->now && policy->now - issued_at > policy->max_age)
+    return "the document is too old";
+  return NULL;
+}
+
+/* The document's bytes, decoded to the front of `text`, and its hash; the reply's own idea of that hash must agree. */
+static const char *take_document(const json_t *reply, struct buf *text, struct span *document,
+                                 struct evidence_verdict *v) {
+  const char *encoded = string_of(reply, "document"), *hex = string_of(reply, "document_sha256");
+  uint8_t claimed[HASH_SIZE];
+  size_t before = text->len;
+  if (encoded == NULL || base64_get_url(text, span_text(encoded)) != RESULT_OK)
+    return "the reply holds no document in base64url";
+  *document = span_of(text->data + before, text->len - before);
+  if (json_canonical(*document) != JSON_CANONICAL) return "the document is not canonical JSON";
+  if (hash_sha256(document, 1, v->document_sha256) != RESULT_OK) return "hashing failed";
+  if (hex == NULL || !text_unhex(span_text(hex), claimed, sizeof claimed) || !hash_equal(claimed, v->document_sha256))
+    return "document_sha256 is not the document's hash";
+  return NULL;
+}
+
+static const char *check_reply(const json_t *reply, const struct evidence_policy *policy, struct buf *text,
+                               struct evidence_verdict *v) {
+  struct span bytes;
+  const char *problem = take_document(reply, text, &bytes, v);
+  if (problem != NULL) return problem;
+  json_t *document = parse(bytes);
+  problem = read_document(document, text, v);
+  json_decref(document);
+  if (problem != NULL) return problem;
+  const json_t *evidence = json_object_get(reply, "evidence");
+  const struct evidence_verifier *verifier = find_verifier(evidence);
+  if (verifier == NULL) return "there is no verifier for this kind of evidence";
+  if (!span_is(v->tee, verifier->tee)) return "the document names another kind of TEE than its evidence";
+  problem = check_binding(evidence, verifier, bytes, policy);
+  return problem != NULL ? problem : check_age(v->issued_at, policy);
+}
+
+enum result evidence_check(struct span reply, const struct evidence_policy *policy, struct buf *text,
+                           struct evidence_verdict *verdict) {
+  *verdict = (struct evidence_verdict){.problem = "the reply is not JSON"};
+  /* Reserved at once: spans into it must not move. */
+  size_t before = text->len;
+  if (reply.len > REPLY_MAX || (buf_extend(text, 2 * reply.len) == NULL && reply.len > 0)) return RESULT_NO_MEMORY;
+  text->len = before;
+  json_t *parsed = parse(reply);
+  if (parsed == NULL) return RESULT_NOT_VERIFIED;
+  verdict->problem = check_reply(parsed, policy, text, verdict);
+  json_decref(parsed);
+  return verdict->problem == NULL ? RESULT_OK : RESULT_NOT_VERIFIED;
+}
