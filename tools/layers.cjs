@@ -10,18 +10,19 @@ const MAY = {
   engine: ['base'],
   store: ['base'],
   http: ['base'],
+  jose: ['base'],
   receipt: ['base', 'crypto'],
   attest: ['base', 'crypto'],
   evidence: ['base', 'crypto'],
   worker: ['base', 'wire', 'sandbox', 'engine'],
   dispatch: ['base', 'wire', 'sandbox'],
   keeper: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'attest', 'dispatch'],
-  broker: ['base', 'wire', 'sandbox', 'http', 'store'],
+  broker: ['base', 'wire', 'sandbox', 'http', 'store', 'jose'],
   supervisor: ['base', 'wire', 'sandbox', 'broker', 'keeper'],
   cli: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'evidence', 'dispatch', 'supervisor'],
 };
 // What only one folder may include of the system.
-const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto', 'http'], 'nghttp2/': ['http'], 'sqlite3.h': ['store'], 'curl/': ['cli'], 'linux/landlock.h': ['sandbox'] };
+const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto', 'http', 'jose'], 'cjose/': ['jose'], 'nghttp2/': ['http'], 'sqlite3.h': ['store'], 'curl/': ['cli'], 'linux/landlock.h': ['sandbox'] };
 
 const root = path.join(__dirname, '..', 'src');
 let wrong = 0, seen = 0;

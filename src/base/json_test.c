@@ -489,7 +489,7 @@ static void test_items_are_cut_out_as_they_stand(void **state) {
                {" [ ] ", "", RESULT_OK, 5},
                {"{\"a\":1}", "\"a\"=1|", RESULT_OK, 7},
                {" { \"a\" : [1, {}] , \"\\u0061\":\"x\" }\n", "\"a\"=[1, {}]|\"\\u0061\"=\"x\"|", RESULT_OK, 34},
-               {"[ 1 ,[[]],{\"a\":{}}]", "=1|=[[]]|={\"a\":{}}|", RESULT_OK, 20},
+               {"[ 1 ,[[]],{\"a\":{}}]", "=1|=[[]]|={\"a\":{}}|", RESULT_OK, 19},
                {"[\"stop\",2]", "=\"stop\"|", RESULT_BUSY, 7},
                {"[1,\"stop\" oh", "=1|=\"stop\"|", RESULT_BUSY, 9},
                /* what came before the fault was seen */

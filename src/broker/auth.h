@@ -1,7 +1,10 @@
 /*
  * Who is calling. Four modes (config auth.mode): dev believes X-User-ID and listens on loopback only; mtls believes it
  * over a verified client certificate; jwt takes `Authorization: Bearer` (one issuer, one algorithm a key); a service
- * token (X-Service-Token, RS256) goes together with mtls.
+ * token (X-Service-Token, RS256) goes together with a client certificate.
+ *
+ * Everything is loaded by auth_new; auth_check makes no system call but for memory. A field that came twice, and a
+ * token that was sent and cannot be believed, are refused in every mode, even where nothing would have been asked for.
  */
 #pragma once
 
