@@ -1,0 +1,364 @@
+#include "store/db.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#define APPLICATION_ID 0x4e435354 /* "NCST": file(1) and we know whose it is */
+#define SCHEMA_VERSION 1
+#define CACHE_KB 2048
+
+/*
+ * One index serves every question about a user's jobs: (user, status, id). Asking without a status is asking three
+ * times, which costs less than a second index at each write. Rows that run, that expire and that have a key are few, or
+ * in order: a partial index each.
+ */
+static const char schema[] =
+    "CREATE TABLE jobs(id BLOB NOT NULL, user BLOB NOT NULL, status INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    " key BLOB, request BLOB, record BLOB NOT NULL) STRICT;"
+    "CREATE INDEX jobs_by_user ON jobs(user, status, id);"
+    "CREATE INDEX jobs_running ON jobs(id) WHERE status = 1;"
+    "CREATE INDEX jobs_by_expiry ON jobs(expires_ms) WHERE expires_ms > 0;"
+    "CREATE UNIQUE INDEX jobs_by_key ON jobs(user, key) WHERE key IS NOT NULL;"
+    "CREATE TABLE documents(sha256 BLOB PRIMARY KEY, expires_ms INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
+    "CREATE TABLE counts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO counts VALUES('jobs', 0);";
+
+#define COLUMNS "id, user, status, expires_ms, key, request, record"
+
+#define STATEMENTS(X)                                                                                                  \
+  X(BEGIN, "BEGIN IMMEDIATE")                                                                                          \
+  X(COMMIT, "COMMIT")                                                                                                  \
+  X(ROLLBACK, "ROLLBACK")                                                                                              \
+  X(UPDATE, "UPDATE jobs SET status = ?3, expires_ms = ?4, record = ?7 WHERE user = ?2 AND status = 1 AND id = ?1")    \
+  X(INSERT, "INSERT INTO jobs(" COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                        \
+  X(GET, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND status IN (1, 2, 3) AND id = ?2")                           \
+  X(DELETE, "DELETE FROM jobs WHERE user = ?1 AND status IN (1, 2, 3) AND id = ?2")                                    \
+  X(LIST,                                                                                                              \
+    "SELECT " COLUMNS                                                                                                  \
+    " FROM jobs WHERE rowid IN ("                                                                                      \
+    "SELECT * FROM (SELECT rowid FROM jobs WHERE user = ?1 AND status = 1 AND id < ?2 ORDER BY id DESC LIMIT ?3)"      \
+    " UNION ALL "                                                                                                      \
+    "SELECT * FROM (SELECT rowid FROM jobs WHERE user = ?1 AND status = 2 AND id < ?2 ORDER BY id DESC LIMIT ?3)"      \
+    " UNION ALL "                                                                                                      \
+    "SELECT * FROM (SELECT rowid FROM jobs WHERE user = ?1 AND status = 3 AND id < ?2 ORDER BY id DESC LIMIT ?3)"      \
+    ") ORDER BY id DESC LIMIT ?3")                                                                                     \
+  X(LIST_STATUS, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND status = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3") \
+  X(FIND_KEY, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND key = ?2 AND (expires_ms = 0 OR expires_ms > ?3)")     \
+  X(FORGET_KEY, "UPDATE jobs SET key = NULL WHERE user = ?1 AND key = ?2 AND expires_ms BETWEEN 1 AND ?3")             \
+  X(LIST_RUNNING, "SELECT " COLUMNS " FROM jobs WHERE status = 1 ORDER BY id LIMIT ?1")                                \
+  X(EXPIRE,                                                                                                            \
+    "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs WHERE expires_ms > 0 AND expires_ms <= ?1"                \
+    " ORDER BY expires_ms LIMIT ?2)")                                                                                  \
+  X(EXPIRE_DOCUMENTS, "DELETE FROM documents WHERE expires_ms <= ?1")                                                  \
+  X(PUT_DOCUMENT, "INSERT OR REPLACE INTO documents(sha256, expires_ms, bytes) VALUES(?1, ?2, ?3)")                    \
+  X(GET_DOCUMENT, "SELECT sha256, sha256, 2, expires_ms, NULL, NULL, bytes FROM documents WHERE sha256 = ?1")          \
+  X(COUNT, "SELECT value FROM counts WHERE name = 'jobs'")                                                             \
+  X(SET_COUNT, "UPDATE counts SET value = ?1 WHERE name = 'jobs'")
+
+#define STATEMENT_ID(id, sql) S_##id,
+enum statement { STATEMENTS(STATEMENT_ID) S_COUNT_ALL };
+#undef STATEMENT_ID
+
+struct db {
+  sqlite3 *sqlite;
+  sqlite3_stmt *statements[S_COUNT_ALL];
+  uint64_t count, committed; /* jobs: now, and as the last commit left them */
+};
+
+/* ---- statements ---- */
+
+/* SQLite's trouble, whatever its kind, is that the store cannot be used now. */
+static enum result done(struct db *db, enum statement id, int code) {
+  sqlite3_reset(db->statements[id]);
+  sqlite3_clear_bindings(db->statements[id]);
+  return code == SQLITE_DONE || code == SQLITE_ROW ? RESULT_OK : RESULT_STORE_UNAVAILABLE;
+}
+
+static void bind_bytes(sqlite3_stmt *s, int at, const void *data, size_t len) {
+  sqlite3_bind_blob64(s, at, len > 0 ? data : "", len, SQLITE_STATIC);
+}
+
+static void bind_number(sqlite3_stmt *s, int at, uint64_t value) {
+  sqlite3_bind_int64(s, at, value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value);
+}
+
+static enum result run(struct db *db, enum statement id) {
+  return done(db, id, sqlite3_step(db->statements[id]));
+}
+
+/* ---- rows ---- */
+
+void rows_free(struct rows *rows) {
+  for (size_t i = 0; i < rows->count; i++) free((void *)(uintptr_t)rows->jobs[i].record.data);
+  free(rows->jobs);
+  *rows = (struct rows){0};
+}
+
+static void copy_column(sqlite3_stmt *s, int column, uint8_t *out, size_t len) {
+  size_t have = (size_t)sqlite3_column_bytes(s, column);
+  if (have > 0) memcpy(out, sqlite3_column_blob(s, column), have < len ? have : len);
+}
+
+static enum result read_row(sqlite3_stmt *s, struct store_job *job) {
+  *job = (struct store_job){.status = (enum store_status)sqlite3_column_int(s, 2)};
+  copy_column(s, 0, job->id, sizeof job->id);
+  copy_column(s, 1, job->user, sizeof job->user);
+  job->expires_ms = (uint64_t)sqlite3_column_int64(s, 3);
+  job->has_key = sqlite3_column_type(s, 4) != SQLITE_NULL;
+  copy_column(s, 4, job->key, sizeof job->key);
+  copy_column(s, 5, job->request, sizeof job->request);
+  size_t len = (size_t)sqlite3_column_bytes(s, 6);
+  uint8_t *record = malloc(len > 0 ? len : 1);
+  if (record == NULL) return RESULT_NO_MEMORY;
+  if (len > 0) memcpy(record, sqlite3_column_blob(s, 6), len);
+  job->record = span_of(record, len);
+  return RESULT_OK;
+}
+
+/* Reads what the statement finds: at most `limit` rows, and no further row once they hold `bytes`. */
+static enum result read_rows(struct db *db, enum statement id, size_t limit, uint64_t bytes, struct rows *rows) {
+  sqlite3_stmt *s = db->statements[id];
+  enum result r = RESULT_OK;
+  uint64_t held = 0;
+  int code = SQLITE_DONE;
+  *rows = (struct rows){.jobs = calloc(limit, sizeof *rows->jobs)};
+  if (rows->jobs == NULL) r = RESULT_NO_MEMORY;
+  while (r == RESULT_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    rows->more = rows->count == limit || (rows->count > 0 && held >= bytes);
+    if (rows->more) break;
+    r = read_row(s, &rows->jobs[rows->count]);
+    if (r == RESULT_OK) held += rows->jobs[rows->count++].record.len;
+  }
+  enum result end = done(db, id, code);
+  if (r == RESULT_OK) r = end;
+  if (r != RESULT_OK) rows_free(rows);
+  return r;
+}
+
+static enum result read_one(struct db *db, enum statement id, struct rows *rows) {
+  enum result r = read_rows(db, id, 1, UINT64_MAX, rows);
+  return r == RESULT_OK && rows->count == 0 ? RESULT_JOB_NOT_FOUND : r;
+}
+
+/* ---- operations ---- */
+
+static void bind_job(sqlite3_stmt *s, const struct store_job *job, bool with_key) {
+  bind_bytes(s, 1, job->id, sizeof job->id);
+  bind_bytes(s, 2, job->user, sizeof job->user);
+  bind_number(s, 3, job->status);
+  bind_number(s, 4, job->expires_ms);
+  if (with_key && job->has_key) {
+    bind_bytes(s, 5, job->key, sizeof job->key);
+    bind_bytes(s, 6, job->request, sizeof job->request);
+  }
+  bind_bytes(s, 7, job->record.data, job->record.len);
+}
+
+/* A job that ends replaces its record that said it runs; most have none. */
+enum result db_put(struct db *db, const struct store_job *job) {
+  bind_job(db->statements[S_UPDATE], job, false);
+  enum result r = run(db, S_UPDATE);
+  if (r != RESULT_OK || sqlite3_changes(db->sqlite) > 0) return r;
+  bind_job(db->statements[S_INSERT], job, true);
+  int code = sqlite3_step(db->statements[S_INSERT]);
+  r = done(db, S_INSERT, code);
+  if (r == RESULT_OK) db->count++;
+  /* The one thing that must be unique is a user's key. */
+  return (code & 0xff) == SQLITE_CONSTRAINT ? RESULT_IDEMPOTENCY_MISMATCH : r;
+}
+
+static void bind_pair(sqlite3_stmt *s, const uint8_t *user, const uint8_t *other, size_t len) {
+  bind_bytes(s, 1, user, STORE_USER);
+  bind_bytes(s, 2, other, len);
+}
+
+enum result db_get(struct db *db, const uint8_t *user, const uint8_t *id, struct rows *rows) {
+  bind_pair(db->statements[S_GET], user, id, STORE_ID);
+  return read_one(db, S_GET, rows);
+}
+
+enum result db_delete(struct db *db, const uint8_t *user, const uint8_t *id) {
+  bind_pair(db->statements[S_DELETE], user, id, STORE_ID);
+  enum result r = run(db, S_DELETE);
+  int deleted = sqlite3_changes(db->sqlite);
+  if (r != RESULT_OK) return r;
+  db->count -= (uint64_t)deleted;
+  return deleted > 0 ? RESULT_OK : RESULT_JOB_NOT_FOUND;
+}
+
+enum result db_list(struct db *db, const struct store_query *query, struct rows *rows) {
+  enum statement id = query->status == 0 ? S_LIST : S_LIST_STATUS;
+  bind_pair(db->statements[id], query->user, query->before, STORE_ID);
+  bind_number(db->statements[id], 3, query->limit + 1);
+  if (query->status != 0) bind_number(db->statements[id], 4, query->status);
+  return read_rows(db, id, query->limit, query->bytes, rows);
+}
+
+/* The key of a job that has expired and is not deleted yet is free. */
+enum result db_find_key(struct db *db, const uint8_t *user, const uint8_t *key, uint64_t now_ms, struct rows *rows) {
+  bind_pair(db->statements[S_FIND_KEY], user, key, STORE_KEY);
+  bind_number(db->statements[S_FIND_KEY], 3, now_ms);
+  enum result r = read_one(db, S_FIND_KEY, rows);
+  if (r != RESULT_JOB_NOT_FOUND) return r;
+  bind_pair(db->statements[S_FORGET_KEY], user, key, STORE_KEY);
+  bind_number(db->statements[S_FORGET_KEY], 3, now_ms);
+  r = run(db, S_FORGET_KEY);
+  return r == RESULT_OK ? RESULT_JOB_NOT_FOUND : r;
+}
+
+enum result db_list_running(struct db *db, uint32_t limit, struct rows *rows) {
+  bind_number(db->statements[S_LIST_RUNNING], 1, limit);
+  return read_rows(db, S_LIST_RUNNING, limit, UINT64_MAX, rows);
+}
+
+enum result db_expire(struct db *db, uint64_t now_ms, uint32_t limit, bool *more) {
+  bind_number(db->statements[S_EXPIRE], 1, now_ms);
+  bind_number(db->statements[S_EXPIRE], 2, limit);
+  enum result r = run(db, S_EXPIRE);
+  int deleted = r == RESULT_OK ? sqlite3_changes(db->sqlite) : 0;
+  db->count -= (uint64_t)deleted;
+  *more = deleted == (int)limit;
+  if (r != RESULT_OK || *more) return r;
+  bind_number(db->statements[S_EXPIRE_DOCUMENTS], 1, now_ms);
+  return run(db, S_EXPIRE_DOCUMENTS);
+}
+
+enum result db_put_document(struct db *db, const uint8_t *sha256, struct span bytes, uint64_t expires_ms) {
+  sqlite3_stmt *s = db->statements[S_PUT_DOCUMENT];
+  bind_bytes(s, 1, sha256, 32);
+  bind_number(s, 2, expires_ms);
+  bind_bytes(s, 3, bytes.data, bytes.len);
+  return run(db, S_PUT_DOCUMENT);
+}
+
+enum result db_get_document(struct db *db, const uint8_t *sha256, struct rows *rows) {
+  bind_bytes(db->statements[S_GET_DOCUMENT], 1, sha256, 32);
+  return read_one(db, S_GET_DOCUMENT, rows);
+}
+
+uint64_t db_count(const struct db *db) {
+  return db->count;
+}
+
+/* ---- transactions ---- */
+
+enum result db_begin(struct db *db) {
+  return run(db, S_BEGIN);
+}
+
+void db_rollback(struct db *db) {
+  if (!sqlite3_get_autocommit(db->sqlite)) (void)!run(db, S_ROLLBACK);
+  db->count = db->committed;
+}
+
+enum result db_commit(struct db *db) {
+  enum result r = RESULT_OK;
+  if (db->count != db->committed) {
+    bind_number(db->statements[S_SET_COUNT], 1, db->count);
+    r = run(db, S_SET_COUNT);
+  }
+  if (r == RESULT_OK) r = run(db, S_COMMIT);
+  if (r == RESULT_OK)
+    db->committed = db->count;
+  else
+    db_rollback(db);
+  return r;
+}
+
+/* ---- opening ---- */
+
+static bool execute(struct db *db, const char *sql) {
+  return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static bool ask_number(struct db *db, const char *sql, int64_t *out) {
+  sqlite3_stmt *s = NULL;
+  bool good = sqlite3_prepare_v2(db->sqlite, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW;
+  if (good) *out = sqlite3_column_int64(s, 0);
+  sqlite3_finalize(s);
+  return good;
+}
+
+/* Exclusive: one process has it, there is no shared memory beside it, and no lock is taken for each transaction. */
+static bool set_up_connection(struct db *db, bool full_sync) {
+  char cache[64];
+  snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", CACHE_KB);
+  return execute(db, "PRAGMA locking_mode = EXCLUSIVE") && execute(db, "PRAGMA journal_mode = WAL") &&
+         execute(db, full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") && execute(db, cache) &&
+         execute(db, "PRAGMA temp_store = MEMORY") && execute(db, "PRAGMA wal_autocheckpoint = 2000") &&
+         execute(db, "PRAGMA trusted_schema = OFF") && execute(db, "PRAGMA cell_size_check = ON");
+}
+
+/* A new file gets the schema; an old one must be ours and of a version that we know. */
+static const char *check_schema(struct db *db) {
+  int64_t version = 0, application = 0, tables = 0;
+  if (!execute(db, "BEGIN EXCLUSIVE")) return sqlite3_errmsg(db->sqlite);
+  if (!ask_number(db, "PRAGMA user_version", &version) || !ask_number(db, "PRAGMA application_id", &application) ||
+      !ask_number(db, "SELECT count(*) FROM sqlite_schema", &tables))
+    return sqlite3_errmsg(db->sqlite);
+  if (version == 0 && application == 0 && tables == 0) {
+    char marks[128];
+    snprintf(marks, sizeof marks, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA_VERSION,
+             APPLICATION_ID);
+    if (!execute(db, schema) || !execute(db, marks)) return sqlite3_errmsg(db->sqlite);
+  } else if (application != APPLICATION_ID) {
+    return "it is another program's database";
+  } else if (version != SCHEMA_VERSION) {
+    return "it was written by another version of this service";
+  }
+  return execute(db, "COMMIT") ? NULL : sqlite3_errmsg(db->sqlite);
+}
+
+static bool prepare_all(struct db *db) {
+  static const char *const texts[] = {
+#define STATEMENT_TEXT(id, sql) sql,
+      STATEMENTS(STATEMENT_TEXT)
+#undef STATEMENT_TEXT
+  };
+  for (int i = 0; i < S_COUNT_ALL; i++) {
+    if (sqlite3_prepare_v3(db->sqlite, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &db->statements[i], NULL) != SQLITE_OK)
+      return false;
+  }
+  return true;
+}
+
+static bool read_count(struct db *db) {
+  bool good = sqlite3_step(db->statements[S_COUNT]) == SQLITE_ROW;
+  if (good) db->count = db->committed = (uint64_t)sqlite3_column_int64(db->statements[S_COUNT], 0);
+  sqlite3_reset(db->statements[S_COUNT]);
+  return good;
+}
+
+static const char *open_file(struct db *db, const struct store_config *config) {
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  mode_t before = umask(0077); /* records are sealed, but whose and how many they are is nobody's business */
+  int code = sqlite3_open_v2(config->path != NULL ? config->path : ":memory:", &db->sqlite, flags, NULL);
+  const char *problem = NULL;
+  if (db->sqlite == NULL || code != SQLITE_OK) problem = db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "no memory";
+  if (problem == NULL && !set_up_connection(db, config->full_sync)) problem = sqlite3_errmsg(db->sqlite);
+  if (problem == NULL) problem = check_schema(db);
+  if (problem == NULL && (!prepare_all(db) || !read_count(db))) problem = sqlite3_errmsg(db->sqlite);
+  umask(before);
+  return problem;
+}
+
+enum result db_open(const struct store_config *config, char *problem, size_t problem_size, struct db **out) {
+  struct db *db = calloc(1, sizeof *db);
+  if (db == NULL) return RESULT_NO_MEMORY;
+  const char *why = open_file(db, config);
+  if (why == NULL) {
+    *out = db;
+    return RESULT_OK;
+  }
+  snprintf(problem, problem_size, "%s: %s", config->path != NULL ? config->path : "memory", why);
+  db_close(db);
+  return RESULT_STORE_UNAVAILABLE;
+}
+
+void db_close(struct db *db) {
+  if (db == NULL) return;
+  for (int i = 0; i < S_COUNT_ALL; i++) sqlite3_finalize(db->statements[i]);
+  sqlite3_close(db->sqlite);
+  free(db);
+}

@@ -1,0 +1,41 @@
+/*
+ * The database under the store: every operation is one call, inside a transaction that store.c begins and ends. Private
+ * to src/store. SQLite; one connection, one thread at a time.
+ */
+#pragma once
+
+#include "store/store.h"
+
+struct db;
+
+/* What an operation found. Freed with rows_free. */
+struct rows {
+  struct store_job *jobs; /* records included in one allocation each */
+  size_t count;
+  bool more;
+};
+void rows_free(struct rows *rows);
+
+/* See store_open. */
+enum result must_use db_open(const struct store_config *config, char *problem, size_t problem_size, struct db **out);
+void db_close(struct db *db);
+
+/* One transaction. A failed commit has been rolled back. */
+enum result must_use db_begin(struct db *db);
+enum result must_use db_commit(struct db *db);
+void db_rollback(struct db *db);
+
+enum result must_use db_put(struct db *db, const struct store_job *job);
+enum result must_use db_get(struct db *db, const uint8_t *user, const uint8_t *id, struct rows *rows);
+enum result must_use db_delete(struct db *db, const uint8_t *user, const uint8_t *id);
+enum result must_use db_list(struct db *db, const struct store_query *query, struct rows *rows);
+enum result must_use db_find_key(struct db *db, const uint8_t *user, const uint8_t *key, uint64_t now_ms,
+                                 struct rows *rows);
+enum result must_use db_list_running(struct db *db, uint32_t limit, struct rows *rows);
+/* At most `limit` of them; `more` says whether it met the limit. */
+enum result must_use db_expire(struct db *db, uint64_t now_ms, uint32_t limit, bool *more);
+enum result must_use db_put_document(struct db *db, const uint8_t *sha256, struct span bytes, uint64_t expires_ms);
+enum result must_use db_get_document(struct db *db, const uint8_t *sha256, struct rows *rows);
+
+/* Stored jobs, those of an open transaction included. */
+uint64_t db_count(const struct db *db);

@@ -1,0 +1,131 @@
+// What the tests of the running service share: start one on a free port of loopback, ask it, read its log, end it.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { binary } from '../lib.mjs';
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Waits until `check` answers something true, at most `ms`.
+export async function until(check, what, ms = 10_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await check();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
+    await sleep(10);
+  }
+}
+
+const running = new Set();
+process.on('exit', () => { for (const service of running) service.child.kill('SIGKILL'); });
+
+// A directory that goes when the tests end.
+export function scratch() {
+  const path = mkdtempSync(join(tmpdir(), 'neocompute-service-'));
+  process.on('exit', () => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+// Keys and settings of whoever runs the tests do not count.
+function cleanEnvironment(env) {
+  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) =>
+    !/^(NEOCOMPUTE_|COMPUTE_|SECRETS_|MARBLE_|SUPABASE_|OE_|PORT$)/.test(name) || name === 'NEOCOMPUTE_WORKER'));
+  return { ...clean, ...env };
+}
+
+export const MASTER_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
+
+// Starts a service and waits until it says that it listens. `args`: further options of `serve`.
+export async function serve({ args = [], env = {}, state = 'memory', wait = true } = {}) {
+  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--state', state, ...args], {
+    env: cleanEnvironment({ COMPUTE_MASTER_KEY: MASTER_KEY, ...env }), stdio: ['ignore', 'pipe', 'pipe'] });
+  const service = { child, pid: child.pid, log: [], text: '', exit: null };
+  running.add(service);
+  service.ended = new Promise((resolve) => child.on('exit', (status, signal) => {
+    running.delete(service);
+    service.exit = { status, signal };
+    resolve(service.exit);
+  }));
+  let rest = '';
+  child.stderr.setEncoding('utf8').on('data', (data) => {
+    service.text += data;
+    const lines = (rest + data).split('\n');
+    rest = lines.pop();
+    for (const line of lines) { try { service.log.push(JSON.parse(line)); } catch { service.log.push({ event: 'unreadable', line }); } }
+  });
+  service.events = (event) => service.log.filter((line) => line.event === event);
+  service.stop = async () => { if (!service.exit) child.kill('SIGTERM'); return service.ended; };
+  service.kill = async () => { if (!service.exit) child.kill('SIGKILL'); return service.ended; };
+  if (!wait) return service;
+  await until(() => service.exit || service.events('listening').length >= 2, `listening: ${service.text}`, 20_000);
+  if (service.exit) throw new Error(`ended with ${JSON.stringify(service.exit)}: ${service.text}`);
+  const [main, metrics] = ['http', 'metrics'].map((kind) => service.events('listening').find((line) => line.kind === kind).address);
+  service.address = main;
+  service.port = Number(main.split(':').at(-1));
+  const scheme = service.events('listening').find((line) => line.kind === 'http').tls ? 'https' : 'http';
+  service.url = `${scheme}://${main}`;
+  service.metricsUrl = `http://${metrics}`;
+  return service;
+}
+
+// All processes of a service: [{pid, name}], the first one first.
+export function processes(service) {
+  const parents = new Map();
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    } catch { /* it has ended meanwhile */ }
+  }
+  const of = (pid) => [pid, ...[...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => of(child))];
+  return of(service.pid).map((pid) => {
+    try { return { pid, name: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] }; } catch { return { pid, name: '' }; }
+  });
+}
+export const processOf = (service, name) => processes(service).find((process) => process.name.includes(name));
+export const workersOf = (service) => processes(service).filter((process) => process.name.includes('worker'));
+
+// One request; {status, headers, text, json}. `body`: an object (sent as JSON), or text, or a Buffer.
+export function ask(service, method, path, { body, headers = {}, user = 'alice', url = service.url, signal, agent } = {}) {
+  const data = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+  const base = user === null ? {} : { 'x-user-id': user };
+  if (data !== undefined) base['content-type'] = 'application/json';
+  return new Promise((resolve, reject) => {
+    const request = http.request(url + path, { method, signal, agent: agent ?? false, headers: { ...base, ...headers } }, (response) => {
+      const parts = [];
+      response.on('data', (part) => parts.push(part)).on('error', reject).on('end', () => {
+        const text = Buffer.concat(parts).toString('utf8');
+        const reply = { status: response.statusCode, headers: response.headers, text };
+        if (/json/.test(response.headers['content-type'] ?? '')) reply.json = JSON.parse(text);
+        resolve(reply);
+      });
+    });
+    request.on('error', reject);
+    request.end(data);
+  });
+}
+
+export const execute = (service, body, options = {}) => ask(service, 'POST', options.path ?? '/execute', { body, ...options });
+
+// Executes what must complete; the whole reply.
+export async function completed(service, body, options) {
+  const reply = await execute(service, body, options);
+  assert.equal(reply.status, 200, reply.text);
+  assert.equal(reply.json.status, 'completed', reply.text);
+  return reply.json;
+}
+
+// A problem as API.md has it.
+export function assertProblem(reply, status, code) {
+  assert.equal(reply.status, status, reply.text);
+  assert.equal(reply.headers['content-type'], 'application/problem+json');
+  assert.equal(reply.json.error_code, code, reply.text);
+  assert.equal(reply.json.code, `HTTP_${status}`);
+  assert.equal(reply.json.status, status);
+  assert.equal(reply.json.trace_id, reply.headers['x-trace-id']);
+  return reply.json;
+}
