@@ -52,7 +52,7 @@ struct receipt_limits {
 void receipt_put_limits(struct buf *b, const struct receipt_limits *limits);
 
 /* One secret's line, "name@version\n": what `secrets` hashes is one line a secret, in the order of the response. */
-void receipt_put_secret(struct buf *b, struct span name, uint64_t version);
+void receipt_put_secret(struct buf *b, struct span secret, uint64_t version);
 
 /* SHA-256(salt || bytes). */
 enum result must_use receipt_commit(const uint8_t salt[RECEIPT_SALT], struct span bytes, uint8_t out[HASH_SIZE]);
