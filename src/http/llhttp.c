@@ -13,8 +13,9 @@ _Static_assert(LLHTTP_STATE == LLHTTP_PARSER_BYTES, "llhttp's parser has another
 enum { TYPE_REQUEST = 1, ERROR_OK = 0, ERROR_PAUSED = 21, ERROR_PAUSED_UPGRADE = 22 };
 #define STOP UINT32_MAX /* -1 as an event's answer */
 
-/* What the functions that the guest calls know: the piece of input that is in the window. */
-struct Z_env_instance_t {
+/* What the functions that the guest calls know: the piece of input that is in the window. Not handed through the guest:
+ * this wasm2c gives imported functions the wrong instance when they are called through the table. */
+struct host {
   const struct llhttp_events *events;
   struct llhttp_report *report;
   struct span input;
@@ -22,7 +23,7 @@ struct Z_env_instance_t {
 
 static uint8_t memory[LLHTTP_PAGES * PAGE];
 static wasm_rt_funcref_t table[LLHTTP_TABLE];
-static struct Z_env_instance_t host;
+static struct host host;
 static Z_llhttp_instance_t guest;
 static bool instantiated;
 static u32 parser, window;  /* where these are in linear memory */
@@ -77,14 +78,14 @@ void wasm_rt_free_funcref_table(wasm_rt_funcref_table_t *t) {
 /* ---- what the guest calls ---- */
 
 /* A piece of the window as a piece of the input. Anything else is a trap. */
-static struct span piece_of(const struct Z_env_instance_t *env, u32 at, u32 len) {
-  if (at < window || at - window > env->input.len || len > env->input.len - (at - window))
+static struct span piece_of(u32 at, u32 len) {
+  if (at < window || at - window > host.input.len || len > host.input.len - (at - window))
     wasm_rt_trap(WASM_RT_TRAP_OOB);
-  return span_of(env->input.data + (at - window), len);
+  return span_of(host.input.data + (at - window), len);
 }
 
-static u32 tell(const struct Z_env_instance_t *env, bool (*event)(void *, struct span), u32 at, u32 len) {
-  return event(env->events->context, piece_of(env, at, len)) ? 0 : STOP;
+static u32 tell(bool (*event)(void *, struct span), u32 at, u32 len) {
+  return event(host.events->context, piece_of(at, len)) ? 0 : STOP;
 }
 
 u32 Z_envZ_wasm_on_message_begin(struct Z_env_instance_t *env, u32 p) {
@@ -103,30 +104,30 @@ u32 Z_envZ_wasm_on_status(struct Z_env_instance_t *env, u32 p, u32 at, u32 len) 
 }
 
 u32 Z_envZ_wasm_on_header_field(struct Z_env_instance_t *env, u32 p, u32 at, u32 len) {
-  (void)p;
-  return tell(env, env->events->name, at, len);
+  (void)env, (void)p;
+  return tell(host.events->name, at, len);
 }
 
 u32 Z_envZ_wasm_on_header_value(struct Z_env_instance_t *env, u32 p, u32 at, u32 len) {
-  (void)p;
-  return tell(env, env->events->value, at, len);
+  (void)env, (void)p;
+  return tell(host.events->value, at, len);
 }
 
 u32 Z_envZ_wasm_on_headers_complete(struct Z_env_instance_t *env, u32 p, u32 status, u32 upgrade, u32 keep_alive) {
-  (void)p, (void)status, (void)upgrade;
-  env->report->head = true;
-  env->report->keep_alive = keep_alive != 0;
+  (void)env, (void)p, (void)status, (void)upgrade;
+  host.report->head = true;
+  host.report->keep_alive = keep_alive != 0;
   return 0;
 }
 
 u32 Z_envZ_wasm_on_body(struct Z_env_instance_t *env, u32 p, u32 at, u32 len) {
-  (void)p;
-  return tell(env, env->events->body, at, len);
+  (void)env, (void)p;
+  return tell(host.events->body, at, len);
 }
 
 u32 Z_envZ_wasm_on_message_complete(struct Z_env_instance_t *env, u32 p) {
-  (void)p;
-  env->report->end = true;
+  (void)env, (void)p;
+  host.report->end = true;
   return ERROR_PAUSED;
 }
 
@@ -150,7 +151,7 @@ static bool run(void) {
   if (error == ERROR_OK) return true;
   if (!host.report->end || (error != ERROR_PAUSED && error != ERROR_PAUSED_UPGRADE)) return false;
   u32 position = Z_llhttpZ_llhttp_get_error_pos(&guest, parser);
-  host.report->taken = piece_of(&host, window, position - window).len;
+  host.report->taken = piece_of(window, position - window).len;
   return true;
 }
 
@@ -160,14 +161,14 @@ static bool instantiate(void) {
   static bool initialized;
   if (!initialized) Z_llhttp_init_module();
   initialized = true;
-  Z_llhttp_instantiate(&guest, &host);
+  Z_llhttp_instantiate(&guest, NULL);
   Z_llhttpZ__initialize(&guest);
   parser = Z_llhttpZ_llhttp_alloc(&guest, TYPE_REQUEST);
   window = Z_llhttpZ_malloc(&guest, WINDOW);
   if (parser == 0 || window == 0 || window > sizeof memory - WINDOW || parser > sizeof memory - LLHTTP_STATE)
     return false;
   report = (struct llhttp_report){0};
-  host = (struct Z_env_instance_t){&none, &report, span_text("POST")};
+  host = (struct host){&none, &report, span_text("POST")};
   if (!run()) return false;
   memcpy(fresh.state, memory + parser, LLHTTP_STATE);
   return true;
@@ -193,7 +194,7 @@ enum result llhttp_execute(struct llhttp *p, const struct llhttp_events *events,
   memcpy(memory + parser, p->state, LLHTTP_STATE);
   while (taken < input.len && !report->end) {
     size_t len = input.len - taken < WINDOW ? input.len - taken : WINDOW;
-    host = (struct Z_env_instance_t){events, report, span_of(input.data + taken, len)};
+    host = (struct host){events, report, span_of(input.data + taken, len)};
     if (!entered(run)) return RESULT_BAD_HTTP;
     taken += report->taken;
   }
