@@ -7,6 +7,8 @@
 #include "broker/metrics.h"
 #include "broker/state.h"
 
+#define DRAIN_CHECK_MS 20 /* while the service stops */
+
 /* ---- small things ---- */
 
 uint64_t broker_ticket(struct broker *b) {
@@ -165,29 +167,28 @@ static bool on_stop(struct broker *b, struct span body) {
   b->stopping = true;
   if (b->http != NULL) http_server_drain(b->http);
   set_timer(b->grace, m.grace_ms);
-  broker_drained(b);
+  set_timer(b->drain, 0);
   return true;
 }
 
+/* Every reply is on its way once every connection is closed; there is no event for that. */
 static void when_drained(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   struct broker *b = context;
-  bool busy = jobs_live(b) > 0 || (b->http != NULL && http_server_stats(b->http).exchanges > 0);
-  if (busy || b->said_drained) return;
+  bool busy = jobs_live(b) > 0 || b->calls > 0 || (b->http != NULL && http_server_stats(b->http).connections > 0);
+  if (b->said_drained) return;
+  if (busy) {
+    set_timer(b->drain, DRAIN_CHECK_MS);
+    return;
+  }
   b->said_drained = true;
   wire_put_empty(&b->outgoing, WIRE_DRAINED);
   tell_supervisor(b);
 }
 
-/* From the loop, not from wherever the last call was answered: its reply is to be on its way first. */
-void broker_drained(struct broker *b) {
-  if (b->stopping && !b->said_drained && b->drain != NULL) event_active(b->drain, EV_TIMEOUT, 0);
-}
-
 static void on_grace_over(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   jobs_cancel_all(context);
-  broker_drained(context);
 }
 
 /* ---- both links ---- */

@@ -85,7 +85,6 @@ void job_free(struct job *job) {
   buf_free(&job->sealed);
   buf_free(&job->events);
   free(job);
-  broker_drained(b);
 }
 
 /* ---- who waits for it ---- */

@@ -96,6 +96,7 @@ static struct call *call_new(struct broker *b, struct http_exchange *x) {
   call->began_ns = clock_monotonic_ns();
   trace_read(&call->trace, http_request_of(x));
   http_set_user(x, call);
+  b->calls++;
   return call;
 }
 
@@ -158,7 +159,7 @@ static size_t common_fields(const struct call *call, struct http_field fields[FI
 /* The exchange is the server's again. */
 static void let_go(struct call *call) {
   call->exchange = NULL;
-  broker_drained(call->broker);
+  call->broker->calls--;
   call_free_if_done(call);
 }
 

@@ -198,6 +198,7 @@ struct broker {
   struct job *retries;
   struct buf outgoing;
   uint64_t last_ticket;
+  unsigned calls; /* exchanges that are not answered */
   struct uuid_maker ids;
   uint64_t result_ttl_ms, cleanup_ms;
   uint64_t recovering; /* interrupted jobs not yet stored */
@@ -225,5 +226,3 @@ uint64_t broker_ticket(struct broker *b);
 /* Ends the loop: the process cannot go on. */
 void broker_fail(struct broker *b, const char *event, enum result why);
 void broker_recovered(struct broker *b);
-/* Says so to the supervisor if the last held job is answered and the service is to stop. */
-void broker_drained(struct broker *b);
