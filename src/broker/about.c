@@ -69,24 +69,19 @@ static void put_isolation(struct buf *b, const struct broker *broker) {
 
 /* Every limit of the contract. */
 static void put_limits(struct buf *b, const struct broker *broker) {
-  uint64_t per_user = 0, waiting = 0, workers = 0;
-  if (config_number(broker->config, CONFIG_PER_USER, 1, 1000000, &per_user) != RESULT_OK ||
-      config_number(broker->config, CONFIG_WAITING, 0, 1000000, &waiting) != RESULT_OK ||
-      config_number(broker->config, CONFIG_WORKERS, 1, 10000, &workers) != RESULT_OK)
-    b->bad = true;
   const struct {
     const char *name;
     uint64_t value;
-  } limits[] = {{"script_bytes", 102400},
-                {"input_bytes", 1048576},
-                {"request_bytes", 1310720},
+  } limits[] = {{"script_bytes", ENVELOPE_SCRIPT_MAX},
+                {"input_bytes", ENVELOPE_INPUT_MAX},
+                {"request_bytes", BROKER_BODY_MAX},
                 {"secret_refs", ENVELOPE_SECRETS_MAX},
                 {"output_bytes", 1048576},
                 {"log_entries", 100},
                 {"log_entry_bytes", 4096},
-                {"jobs_per_user", per_user},
-                {"jobs_waiting", waiting},
-                {"jobs_running", workers},
+                {"jobs_per_user", broker->per_user},
+                {"jobs_waiting", broker->waiting},
+                {"jobs_running", broker->workers},
                 {"wait_ms", BROKER_WAIT_MS},
                 {"timeout_ms", 30000},
                 {"timeout_ms_max", 120000},
@@ -137,7 +132,7 @@ void about_metrics(struct call *call) {
   struct buf body = buf_new(1u << 20);
   broker_gauges(call->broker);
   metrics_write(&body);
-  call_reply(call, 200, "text/plain; version=0.0.4; charset=utf-8", buf_span(&body), NULL, 0);
+  call_reply(call, 200, METRICS_CONTENT_TYPE, buf_span(&body), NULL, 0);
   buf_free(&body);
 }
 

@@ -43,19 +43,25 @@ void broker_gauges(struct broker *b) {
   struct http_stats http = b->http != NULL ? http_server_stats(b->http) : (struct http_stats){0};
   struct store_stats store = store_stats(b->store);
   struct admission_stats jobs = admission_stats(b->admission);
-  metrics_gauges(&(struct metrics_gauges){.running = jobs.running,
-                                          .waiting = jobs.waiting,
-                                          .connections = http.connections,
-                                          .bytes_in = http.bytes_in,
-                                          .bytes_out = http.bytes_out,
-                                          .commits = store.commits,
-                                          .operations = store.operations,
-                                          .workers_idle = b->gauges.workers_idle,
-                                          .workers_busy = b->gauges.workers_busy,
-                                          .workers_starting = b->gauges.workers_starting,
-                                          .workers_started = b->gauges.workers_started,
-                                          .workers_killed = b->gauges.workers_killed,
-                                          .receipts = b->gauges.receipts});
+  const struct {
+    enum metrics_id id;
+    unsigned label;
+    uint64_t value;
+  } gauges[] = {{METRICS_JOBS_RUNNING, 0, jobs.running},
+                {METRICS_JOBS_WAITING, 0, jobs.waiting},
+                {METRICS_CONNECTIONS, 0, http.connections},
+                {METRICS_HTTP_BYTES, METRICS_BYTES_IN, http.bytes_in},
+                {METRICS_HTTP_BYTES, METRICS_BYTES_OUT, http.bytes_out},
+                {METRICS_STORE_COMMITS, 0, store.commits},
+                {METRICS_STORE_OPERATIONS, 0, store.operations},
+                {METRICS_WORKERS, METRICS_WORKERS_IDLE, b->gauges.workers_idle},
+                {METRICS_WORKERS, METRICS_WORKERS_BUSY, b->gauges.workers_busy},
+                {METRICS_WORKERS, METRICS_WORKERS_STARTING, b->gauges.workers_starting},
+                {METRICS_WORKERS_STARTED, 0, b->gauges.workers_started},
+                {METRICS_WORKERS_KILLED, 0, b->gauges.workers_killed},
+                {METRICS_RECEIPTS, 0, b->gauges.receipts}};
+  for (size_t i = 0; i < sizeof gauges / sizeof gauges[0]; i++)
+    metrics_set(gauges[i].id, gauges[i].label, gauges[i].value);
 }
 
 /* ---- what the keeper says ---- */
@@ -252,8 +258,9 @@ static bool on_listener(struct broker *b, struct span body, int fd) {
   if (!wire_get_listener(body, &m) || m.kind > WIRE_LISTENER_METRICS) return false;
   bool main_one = m.kind == WIRE_LISTENER_HTTP;
   struct http_handler handler = main_one ? routes_handler(b) : routes_metrics_handler(b);
-  enum result r = http_server_new(b->loop, fd, main_one && b->has_tls ? &b->tls : NULL, &(struct http_limits){0},
-                                  &handler, problem, sizeof problem, main_one ? &b->http : &b->metrics);
+  enum result r = http_server_new(b->loop, fd, main_one && b->has_tls ? &b->tls : NULL,
+                                  &(struct http_limits){.body_bytes = BROKER_BODY_MAX}, &handler, problem,
+                                  sizeof problem, main_one ? &b->http : &b->metrics);
   if (r != RESULT_OK) log_problem("listener_refused", r, problem);
   return r == RESULT_OK;
 }
@@ -319,19 +326,18 @@ static enum result make_timers(struct broker *b) {
 /* ---- the start ---- */
 
 static enum result read_config(struct broker *b, struct span bytes) {
-  uint64_t per_user, waiting, workers;
   enum result r = config_new(&b->config);
   if (r == RESULT_OK) r = config_get(bytes, b->config);
   if (r == RESULT_OK) r = config_duration_ms(b->config, CONFIG_RESULT_TTL, &b->result_ttl_ms);
   if (r == RESULT_OK) r = config_duration_ms(b->config, CONFIG_CLEANUP, &b->cleanup_ms);
-  if (r == RESULT_OK) r = config_number(b->config, CONFIG_PER_USER, 1, 1000000, &per_user);
-  if (r == RESULT_OK) r = config_number(b->config, CONFIG_WAITING, 0, 1000000, &waiting);
-  if (r == RESULT_OK) r = config_number(b->config, CONFIG_WORKERS, 1, 10000, &workers);
+  if (r == RESULT_OK) r = config_number(b->config, CONFIG_PER_USER, 1, 1000000, &b->per_user);
+  if (r == RESULT_OK) r = config_number(b->config, CONFIG_WAITING, 0, 1000000, &b->waiting);
+  if (r == RESULT_OK) r = config_number(b->config, CONFIG_WORKERS, 1, 10000, &b->workers);
   if (r != RESULT_OK) return r;
   b->encrypt_always = strcmp(config_text(b->config, CONFIG_ENCRYPTED_OUTPUT), "always") == 0;
-  const struct admission_config admission = {.per_user = (unsigned)per_user,
-                                             .waiting = (unsigned)waiting,
-                                             .slots = (unsigned)workers,
+  const struct admission_config admission = {.per_user = (unsigned)b->per_user,
+                                             .waiting = (unsigned)b->waiting,
+                                             .slots = (unsigned)b->workers,
                                              .wait_ms = BROKER_WAIT_MS};
   return admission_new(&admission, &b->admission);
 }
@@ -388,6 +394,7 @@ static enum result set_up(struct broker *b, struct span body) {
   snprintf(directory, sizeof directory, "%s", path);
   char *slash = strrchr(directory, '/');
   if (slash != NULL) *slash = 0;
+  metrics_open();
   if (r == RESULT_OK) r = sandbox_enter(SANDBOX_BROKER, slash != NULL ? directory : NULL, &b->fences);
   /* Inside the fence: the store's thread is to be in it, too. */
   const struct store_config store = {.path = m.store.len > 0 ? path : NULL,

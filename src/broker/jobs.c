@@ -172,13 +172,17 @@ static void refuse(struct job *job, enum result why) {
 
 /* ---- waiting ---- */
 
+static void count_refused(enum result why, enum metrics_reason busy) {
+  metrics_add(METRICS_REFUSED, why == RESULT_TOO_MANY_JOBS ? METRICS_REFUSED_USER : busy, 1);
+}
+
 void job_admit(struct job *job) {
   struct broker *b = job->broker;
-  job->waits_since_ms = clock_monotonic_ms();
+  job->waits_since_ns = clock_monotonic_ns();
   enum result r = enlist(job);
-  if (r == RESULT_OK) r = admission_enter(b->admission, job->user, job, job->waits_since_ms, &job->admitted);
+  if (r == RESULT_OK) r = admission_enter(b->admission, job->user, job, job->waits_since_ns / 1000000u, &job->admitted);
   if (r != RESULT_OK) {
-    metrics_refused(r);
+    count_refused(r, METRICS_REFUSED_QUEUE);
     refuse(job, r);
     job_free(job);
     return;
@@ -195,7 +199,7 @@ static void set_timer(struct event *timer, uint64_t ms) {
 static void start(struct job *job) {
   struct broker *b = job->broker;
   job->state = JOB_RUNNING;
-  metrics_observe(METRIC_QUEUE_WAIT, (double)(clock_monotonic_ms() - job->waits_since_ms) / 1e3);
+  metrics_observe(METRICS_QUEUE_WAIT, clock_monotonic_ns() - job->waits_since_ns);
   /* A keeper that is gone takes the service with it: its link says so. */
   enum result r = link_send(b->keeper, &job->message);
   buf_free(&job->message);
@@ -217,7 +221,7 @@ void jobs_pump(struct broker *b) {
 void jobs_expire_waiting(struct broker *b) {
   for (struct job *job; (job = admission_expired(b->admission, clock_monotonic_ms())) != NULL;) {
     job->admitted = NULL;
-    metrics_refused(RESULT_BUSY);
+    count_refused(RESULT_BUSY, METRICS_REFUSED_WAIT);
     refuse(job, RESULT_BUSY);
     job_free(job);
   }
@@ -378,7 +382,9 @@ void jobs_ended(struct broker *b, const struct wire_ended *m) {
   if (job->admitted != NULL) {
     admission_leave(b->admission, job->admitted);
     job->admitted = NULL;
-    metrics_ended(job->result, (double)m->wall_ns / 1e9, (double)m->cpu_ns / 1e9);
+    metrics_add(METRICS_JOBS, job->result, 1);
+    metrics_add(METRICS_JOB_CPU, 0, m->cpu_ns);
+    metrics_observe(METRICS_JOB_DURATION, m->wall_ns);
     jobs_pump(b);
   }
   buf_put_span(&job->reply, m->reply);

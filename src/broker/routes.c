@@ -9,30 +9,30 @@
 
 struct route {
   const char *method, *path; /* {} stands for one segment */
-  const char *name;          /* in metrics and logs */
-  bool open;                 /* nobody is asked who they are */
+  enum metrics_route label;
+  bool open; /* nobody is asked who they are */
   void (*handle)(struct call *call);
 };
 
 static const struct route routes[] = {
-    {"POST", "/execute", "execute", false, execute_post},
-    {"GET", "/jobs", "jobs", false, records_list},
-    {"GET", "/jobs/{}", "job", false, records_get},
-    {"DELETE", "/jobs/{}", "job", false, records_delete},
-    {"GET", "/jobs/{}/events", "events", false, events_get},
-    {"GET", "/attestation", "attestation", true, about_attestation},
-    {"GET", "/attestation/{}", "attestation", true, about_attestation_earlier},
-    {"GET", "/health", "health", true, about_health},
-    {"GET", "/ready", "ready", true, about_ready},
-    {"GET", "/info", "info", true, about_info},
-    {"GET", "/{}", "static", true, about_asset},
-    {"GET", "/", "static", true, about_asset},
+    {"POST", "/execute", METRICS_ROUTE_EXECUTE, false, execute_post},
+    {"GET", "/jobs", METRICS_ROUTE_JOBS, false, records_list},
+    {"GET", "/jobs/{}", METRICS_ROUTE_JOB, false, records_get},
+    {"DELETE", "/jobs/{}", METRICS_ROUTE_JOB, false, records_delete},
+    {"GET", "/jobs/{}/events", METRICS_ROUTE_EVENTS, false, events_get},
+    {"GET", "/attestation", METRICS_ROUTE_ATTESTATION, true, about_attestation},
+    {"GET", "/attestation/{}", METRICS_ROUTE_ATTESTATION, true, about_attestation_earlier},
+    {"GET", "/health", METRICS_ROUTE_HEALTH, true, about_health},
+    {"GET", "/ready", METRICS_ROUTE_READY, true, about_ready},
+    {"GET", "/info", METRICS_ROUTE_INFO, true, about_info},
+    {"GET", "/{}", METRICS_ROUTE_OTHER, true, about_asset},
+    {"GET", "/", METRICS_ROUTE_OTHER, true, about_asset},
 };
 
 static const struct route metrics_routes[] = {
-    {"GET", "/metrics", "metrics", true, about_metrics},
-    {"GET", "/health", "health", true, about_health},
-    {"GET", "/ready", "ready", true, about_ready},
+    {"GET", "/metrics", METRICS_ROUTE_METRICS, true, about_metrics},
+    {"GET", "/health", METRICS_ROUTE_HEALTH, true, about_health},
+    {"GET", "/ready", METRICS_ROUTE_READY, true, about_ready},
 };
 
 /* The part of `path` up to the next '/', taken off. */
@@ -94,7 +94,10 @@ static struct call *call_new(struct broker *b, struct http_exchange *x) {
   call->broker = b;
   call->exchange = x;
   call->began_ns = clock_monotonic_ns();
-  trace_read(&call->trace, http_request_of(x));
+  if (trace_read(http_request_of(x), &call->trace) != RESULT_OK) {
+    free(call);
+    return NULL;
+  }
   http_set_user(x, call);
   b->calls++;
   return call;
@@ -124,7 +127,8 @@ const struct http_request *call_request(const struct call *call) {
 /* One line for each request. Of what the caller sent only the path, which the log quotes and cuts. */
 static void log_call(const struct call *call, int status) {
   uint64_t took = clock_monotonic_ns() - call->began_ns;
-  metrics_request(call->route != NULL ? call->route->name : "none", status);
+  enum metrics_route label = call->route != NULL ? call->route->label : METRICS_ROUTE_OTHER;
+  metrics_add(METRICS_REQUESTS, metrics_request_label(label, status), 1);
   log_begin(status >= 500 ? LOG_WARN : LOG_INFO, "request");
   log_text("trace_id", span_text(call->trace.id));
   log_text("method", call_request(call)->method);
@@ -144,8 +148,7 @@ static size_t common_fields(const struct call *call, struct http_field fields[FI
                             const struct http_field *more, size_t more_count) {
   size_t count = 0;
   if (media_type != NULL) add_field(fields, &count, "content-type", span_text(media_type));
-  add_field(fields, &count, "x-trace-id", span_text(call->trace.id));
-  add_field(fields, &count, "traceparent", span_text(call->trace.parent));
+  count += trace_fields(&call->trace, fields + count);
   add_field(fields, &count, "x-content-type-options", span_text("nosniff"));
   bool cached = false;
   for (size_t i = 0; i < more_count && count < FIELDS_MAX; i++) {
@@ -193,11 +196,24 @@ static const char *retry_after(enum result why) {
   return NULL;
 }
 
+/* With the limits that are settings of this service. */
+static void put_problem(struct buf *body, enum result why, const char *detail, const struct call *call) {
+  struct problem_fact fact = {NULL, 0};
+  if (why == RESULT_BODY_TOO_LARGE) fact = (struct problem_fact){"limit_bytes", BROKER_BODY_MAX};
+  if (why == RESULT_TOO_MANY_JOBS && call != NULL) fact = (struct problem_fact){"limit", call->broker->per_user};
+  const struct problem p = {.why = why,
+                            .detail = detail != NULL ? span_text(detail) : span_of(NULL, 0),
+                            .trace = call != NULL ? span_text(call->trace.id) : span_of(NULL, 0),
+                            .facts = &fact,
+                            .fact_count = fact.name != NULL};
+  problem_put(body, &p);
+}
+
 void call_problem(struct call *call, enum result why, const char *detail) {
   struct buf body = buf_new(4096), allow = buf_new(256);
   struct http_field fields[3];
   size_t count = 0;
-  problem_put(&body, why, detail, call->trace.id);
+  put_problem(&body, why, detail, call);
   if (retry_after(why) != NULL)
     fields[count++] = (struct http_field){span_text("retry-after"), span_text(retry_after(why))};
   if (why == RESULT_UNAUTHORIZED)
@@ -206,7 +222,7 @@ void call_problem(struct call *call, enum result why, const char *detail) {
     put_methods(&allow, call_request(call));
     fields[count++] = (struct http_field){span_text("allow"), buf_span(&allow)};
   }
-  call_reply(call, result_status(why), "application/problem+json", buf_span(&body), fields, count);
+  call_reply(call, problem_status(why), PROBLEM_MEDIA_TYPE, buf_span(&body), fields, count);
   buf_free(&body);
   buf_free(&allow);
 }
@@ -323,11 +339,9 @@ static void on_gone(void *context, struct http_exchange *x) {
 
 static void on_refusal(void *context, enum result why, struct buf *body, const char **media_type) {
   (void)context;
-  struct trace trace;
-  trace_read(&trace, NULL);
-  problem_put(body, why, NULL, trace.id);
-  *media_type = "application/problem+json";
-  metrics_request("none", result_status(why));
+  put_problem(body, why, NULL, NULL);
+  *media_type = PROBLEM_MEDIA_TYPE;
+  metrics_add(METRICS_REQUESTS, metrics_request_label(METRICS_ROUTE_OTHER, problem_status(why)), 1);
 }
 
 struct http_handler routes_handler(struct broker *b) {

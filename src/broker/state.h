@@ -133,7 +133,7 @@ struct job {
   uint32_t event_count;
   struct call *calls;
   unsigned references; /* answers from the store that will come */
-  uint64_t waits_since_ms;
+  uint64_t waits_since_ns;
   struct trace trace;
   struct job *retry; /* in the list of those whose record could not be stored */
 };
@@ -181,7 +181,8 @@ void events_heartbeat(struct broker *b);
 
 /* ---- the process ---- */
 
-#define BROKER_WAIT_MS 10000u /* the longest a job waits for its turn */
+#define BROKER_WAIT_MS 10000u    /* the longest a job waits for its turn */
+#define BROKER_BODY_MAX 1310720u /* bytes of a request's body */
 
 struct broker {
   struct event_base *loop;
@@ -200,7 +201,7 @@ struct broker {
   uint64_t last_ticket;
   unsigned calls; /* exchanges that are not answered */
   struct uuid_maker ids;
-  uint64_t result_ttl_ms, cleanup_ms;
+  uint64_t result_ttl_ms, cleanup_ms, per_user, waiting, workers;
   uint64_t recovering; /* interrupted jobs not yet stored */
   bool ready, stopping;
   bool encrypt_always;
