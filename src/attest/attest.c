@@ -35,9 +35,9 @@ void attest_put_document(struct buf *b, const struct attest_provider *provider, 
   put_keys(b, facts);
   if (facts->nonce.len > 0) put_encoded(b, ",\"eat_nonce\":", facts->nonce);
   put_string(b, ",\"eng\":", facts->engine);
-  buf_printf(b, ",\"iat\":%llu,\"iss\":\"neocompute\"", (unsigned long long)facts->issued_at);
+  buf_printf(b, ",\"iat\":%llu", (unsigned long long)facts->issued_at);
   put_string(b, ",\"iso\":", facts->isolation);
-  put_string(b, ",\"tee\":", span_text(provider->tee));
+  put_string(b, ",\"iss\":\"neocompute\",\"tee\":", span_text(provider->tee));
   buf_put_text(b, ",\"ver\":1}");
 }
 

@@ -36,7 +36,7 @@ struct attest_facts {
   struct span isolation; /* profile */
 };
 
-/* Appends the document: {"build":…,"cnf":{"jwks":[…]},"eat_nonce":…,"eng":…,"iat":…,"iss":"neocompute","iso":…,
+/* Appends the document: {"build":…,"cnf":{"jwks":[…]},"eat_nonce":…,"eng":…,"iat":…,"iso":…,"iss":"neocompute",
  * "tee":…,"ver":1}, canonical JSON; no eat_nonce without a nonce. */
 void attest_put_document(struct buf *b, const struct attest_provider *provider, const struct attest_facts *facts);
 

@@ -129,17 +129,17 @@ static const char *check_age(uint64_t issued_at, const struct evidence_policy *p
 /* The document's bytes, decoded to the front of `text`, and its hash; the reply's own idea of that hash must agree. */
 static const char *take_document(const json_t *reply, struct buf *text, struct span *document,
                                  struct evidence_verdict *v) {
-  const char *encoded = string_of(reply, "document"), *hex = string_of(reply, "document_sha256");
-  uint8_t claimed[HASH_SIZE];
+  const char *encoded = string_of(reply, "document");
+  char memory[2 * HASH_SIZE + 1] = "";
+  struct buf hex = buf_fixed(memory, 2 * HASH_SIZE);
   size_t before = text->len;
   if (encoded == NULL || base64_get_url(text, span_text(encoded)) != RESULT_OK)
     return "the reply holds no document in base64url";
   *document = span_of(text->data + before, text->len - before);
   if (json_canonical(*document) != JSON_CANONICAL) return "the document is not canonical JSON";
   if (hash_sha256(document, 1, v->document_sha256) != RESULT_OK) return "hashing failed";
-  if (hex == NULL || !text_unhex(span_text(hex), claimed, sizeof claimed) || !hash_equal(claimed, v->document_sha256))
-    return "document_sha256 is not the document's hash";
-  return NULL;
+  text_put_hex(&hex, span_of(v->document_sha256, HASH_SIZE));
+  return is_text(reply, "document_sha256", memory) ? NULL : "document_sha256 is not the document's hash";
 }
 
 static const char *check_reply(const json_t *reply, const struct evidence_policy *policy, struct buf *text,
