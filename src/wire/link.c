@@ -26,8 +26,10 @@ static bool deliver(struct link *l) {
     if (r == RESULT_OK && m.type == 0) break;
     if (r == RESULT_OK) l->handler.message(l->handler.context, &m);
     if (freed) return false;
-    if (r != RESULT_OK) lose(l, r);
-    if (freed || r != RESULT_OK) return false;
+    if (r == RESULT_OK) continue;
+    l->freed = NULL;
+    lose(l, r);
+    return false;
   }
   l->freed = NULL;
   return true;
