@@ -10,17 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/json.h"
-#include "base/text.h"
-
 #define START_MS 10000 /* from exec to READY; milliseconds on a quiet machine */
 
 struct dispatch {
   int program, socket, pidfd;
   pid_t pid;
-  enum wire_state state;
-  struct wire_ready ready;
-  char engine_id[64];
+  struct conversation talk;
   struct buf message, outgoing;
 };
 
@@ -89,15 +84,10 @@ static enum result receive(struct dispatch *d, uint8_t *type, uint64_t deadline)
 
 static enum result hear_ready(struct dispatch *d) {
   uint8_t type;
+  struct conversation_heard heard;
   enum result r = receive(d, &type, now_ms() + START_MS);
   if (r == RESULT_IO) return RESULT_SANDBOX_REFUSED; /* it ended before it was ready: that is why it would */
-  if (r != RESULT_OK) return r;
-  if (!wire_in_order(WIRE_WORKER, type, &d->state) || !wire_get_ready(buf_span(&d->message), &d->ready))
-    return RESULT_WORKER_LIED;
-  if (d->ready.engine_id.len != sizeof d->engine_id) return RESULT_WORKER_LIED;
-  memcpy(d->engine_id, d->ready.engine_id.data, sizeof d->engine_id);
-  d->ready.engine_id = span_of(d->engine_id, sizeof d->engine_id);
-  return (d->ready.fences & SANDBOX_REQUIRED) == SANDBOX_REQUIRED ? RESULT_OK : RESULT_SANDBOX_REFUSED;
+  return r == RESULT_OK ? conversation_hear(&d->talk, type, buf_span(&d->message), &heard) : r;
 }
 
 static enum result start_worker(struct dispatch *d) {
@@ -106,7 +96,7 @@ static enum result start_worker(struct dispatch *d) {
   enum result r = sandbox_spawn(SANDBOX_WORKER, "neocompute-worker", d->program, pair[1], &d->pid, &d->pidfd);
   close(pair[1]);
   d->socket = pair[0];
-  d->state = WIRE_STARTING;
+  conversation_begin(&d->talk);
   if (r == RESULT_OK) r = hear_ready(d);
   if (r == RESULT_TIMEOUT) r = RESULT_ENGINE_START;
   if (r != RESULT_OK) end_worker(d);
@@ -137,47 +127,21 @@ enum result dispatch_start(const char *program, struct dispatch **out) {
 
 /* ---- one job ---- */
 
-static enum result hear_log(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks) {
-  struct wire_log entry;
-  if (!wire_get_log(buf_span(&d->message), &entry) || entry.id != job->id) return RESULT_WORKER_LIED;
-  if (!text_utf8_valid(entry.text)) return RESULT_WORKER_LIED;
-  if (hooks != NULL && hooks->log != NULL) hooks->log(hooks->context, entry.level, entry.text);
-  return RESULT_OK;
-}
-
-/* Output goes into replies as it is, so it must be what a worker may answer: one canonical JSON object, or nothing. A
- * second value behind the first, or a stray brace, would be fields of our reply. */
-static bool output_is_sound(const struct wire_job *job, const struct wire_done *done) {
-  if (done->result != RESULT_OK || job->flags & WIRE_CHECK_ONLY) return done->output.len == 0;
-  if (done->output.len == 0 || done->output.len > job->output || done->output.data[0] != '{') return false;
-  return json_canonical(done->output) == JSON_CANONICAL;
-}
-
-static enum result hear_done(struct dispatch *d, const struct wire_job *job, struct wire_done *done) {
-  if (!wire_get_done(buf_span(&d->message), done)) return RESULT_WORKER_LIED;
-  if (done->id != job->id || done->result >= RESULT_COUNT || !output_is_sound(job, done)) return RESULT_WORKER_LIED;
-  if (!text_utf8_valid(done->error) || !text_utf8_valid(done->stack)) return RESULT_WORKER_LIED;
-  return RESULT_OK;
-}
-
-/* A worker says what it likes; how often it may say it is bounded by the job's limits (and one more entry is a lie). */
 static enum result converse(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks,
                             struct wire_done *done) {
   uint64_t deadline = now_ms() + job->timeout_ms + DISPATCH_GRACE_MS;
-  enum result r = msg_send_built(d->socket, &d->outgoing);
-  if (r != RESULT_OK) return RESULT_WORKER_LOST;
-  if (!wire_in_order(WIRE_KEEPER, WIRE_JOB, &d->state)) return RESULT_WORKER_LIED;
-  for (uint32_t entries = 0; r == RESULT_OK && d->state == WIRE_BUSY;) {
+  struct conversation_heard heard = {0};
+  enum result r = conversation_ask(&d->talk, job);
+  if (r == RESULT_OK && msg_send_built(d->socket, &d->outgoing) != RESULT_OK) return RESULT_WORKER_LOST;
+  while (r == RESULT_OK && heard.type != WIRE_DONE) {
     uint8_t type = 0;
     r = receive(d, &type, deadline);
     if (r == RESULT_IO) return RESULT_WORKER_LOST;
-    if (r != RESULT_OK) return r;
-    if (!wire_in_order(WIRE_WORKER, type, &d->state)) return RESULT_WORKER_LIED;
-    if (type == WIRE_DONE)
-      r = hear_done(d, job, done);
-    else
-      r = entries++ < job->log_entries ? hear_log(d, job, hooks) : RESULT_WORKER_LIED;
+    if (r == RESULT_OK) r = conversation_hear(&d->talk, type, buf_span(&d->message), &heard);
+    if (r == RESULT_OK && heard.type == WIRE_LOG && hooks != NULL && hooks->log != NULL)
+      hooks->log(hooks->context, heard.log.level, heard.log.text);
   }
+  if (r == RESULT_OK) *done = heard.done;
   return r;
 }
 
@@ -200,7 +164,7 @@ void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct d
 }
 
 const struct wire_ready *dispatch_worker(const struct dispatch *d) {
-  return &d->ready;
+  return &d->talk.ready;
 }
 
 pid_t dispatch_pid(const struct dispatch *d) {

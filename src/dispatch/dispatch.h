@@ -7,12 +7,7 @@
  */
 #pragma once
 
-#include "sandbox/sandbox.h"
-#include "wire/wire.h"
-
-/* How long after the time-out a worker may still answer by itself, in ms. It asks the script at once and leaves it 15
- * ms later. */
-#define DISPATCH_GRACE_MS 35
+#include "dispatch/conversation.h"
 
 struct dispatch;
 
