@@ -1,0 +1,374 @@
+#include "keeper/jobs.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "crypto/random.h"
+
+/* What a request may ask for (the API's table of limits). The broker refuses what goes beyond in words a caller
+ * understands; here it is the broker that would be at fault. */
+#define TIMEOUT_MAX_MS 120000u
+#define MEMORY_MIN ((uint64_t)16 << 20)
+#define MEMORY_MAX ((uint64_t)1024 << 20)
+#define SCRIPT_MAX 102400u
+#define INPUT_MAX 1048576u
+#define ENTRY_MAX 128u
+#define NAME_MAX_BYTES 256u
+
+#define WAIT_MS 10000 /* for a worker that is being started */
+#define LOGS_MAX (4u << 20)
+#define KEEP_MAX (128u << 10) /* memory a buffer may keep between jobs */
+
+struct job {
+  struct job *next;
+  struct jobs *all;
+  struct worker *worker; /* NULL: waits for one, or its worker is done with it */
+  struct event *timer;
+  uint64_t ticket, begun_ns; /* monotonic: when it came, then when it began to run */
+  uint64_t timeout_ms;
+  uint32_t flags;
+  unsigned stage;
+  bool waiting, stored;
+  uint8_t id[16], user[32];
+  struct facts facts; /* entry and nonce point into the two below */
+  uint8_t entry[ENTRY_MAX], nonce[RECEIPT_NONCE_MAX];
+  struct buf kept; /* the request, while it waits */
+  struct buf logs; /* JSON strings, joined by commas */
+};
+
+struct jobs {
+  struct jobs_setup setup;
+  uint32_t count, waiting;
+  uint64_t last_id; /* of the conversation with a worker */
+  uint8_t seed[DIGEST_SIZE];
+  struct buf message;
+  struct job *first; /* in the order they came */
+};
+
+static uint64_t elapsed_ns(const struct job *job) {
+  return clock_monotonic_ns() - job->begun_ns;
+}
+
+/* To the broker. What passes through is somebody's data, and a large one's memory is not kept. */
+static void tell(struct jobs *j) {
+  j->setup.tell(j->setup.context, &j->message);
+  wipe(j->message.data, j->message.len);
+  if (j->message.cap <= KEEP_MAX) return buf_clear(&j->message);
+  buf_free(&j->message);
+  j->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
+}
+
+/* ---- the end of a job ---- */
+
+static struct job *find(struct jobs *j, uint64_t ticket) {
+  struct job *job = j->first;
+  while (job != NULL && job->ticket != ticket) job = job->next;
+  return job;
+}
+
+static void job_free(struct job *job) {
+  if (job->timer != NULL) event_free(job->timer);
+  buf_free(&job->kept);
+  buf_free(&job->logs);
+  wipe(job, sizeof *job);
+  free(job);
+}
+
+static void drop(struct job *job) {
+  struct jobs *j = job->all;
+  struct job **at = &j->first;
+  while (*at != job) at = &(*at)->next;
+  *at = job->next;
+  j->count--;
+  j->waiting -= job->waiting;
+  job_free(job);
+}
+
+/* The one way out. */
+static void finish(struct job *job, const struct wire_done *done) {
+  static const struct wire_done incomplete = {.result = RESULT_NO_MEMORY};
+  struct jobs *j = job->all;
+  if (job->logs.bad) { /* an entry is missing: what would be signed is not what was logged */
+    buf_clear(&job->logs);
+    done = &incomplete;
+  }
+  const struct outcome o = {.job = job->id,
+                            .user = job->user,
+                            .flags = job->flags,
+                            .facts = &job->facts,
+                            .done = done,
+                            .logs = buf_span(&job->logs),
+                            .duration_ns = job->waiting ? 0 : elapsed_ns(job),
+                            .now = clock_real_ns() / 1000000000u};
+  outcome_put_ended(&j->message, j->setup.keys, j->setup.identity, job->ticket, &o);
+  tell(j);
+  drop(job);
+}
+
+/* Ends it here and now, whatever its worker is doing. */
+static void stop(struct job *job, enum result why) {
+  const uint64_t ran_ns = job->worker != NULL ? elapsed_ns(job) : 0;
+  if (job->worker != NULL) workers_take(job->worker);
+  finish(job, &(struct wire_done){.result = (uint32_t)why, .wall_ns = ran_ns});
+}
+
+/* ---- while it runs ---- */
+
+static enum result store(struct job *job) {
+  struct jobs *j = job->all;
+  struct buf sealed = buf_new(4096);
+  enum result r = outcome_running(j->setup.keys, job->id, job->user, &job->facts, &sealed);
+  if (r == RESULT_OK) {
+    wire_put_stored(&j->message, &(struct wire_stored){.ticket = job->ticket, .sealed = buf_span(&sealed)});
+    tell(j);
+    job->stored = true;
+  }
+  buf_free(&sealed);
+  return r;
+}
+
+/* The longer it runs, the more it lets others go first. A job that is over in a moment is stored once, at its end. */
+static const struct stage { uint32_t at_ms, nice; } stages[] = {{2, 0}, {10, 5}, {100, 10}, {1000, 19}};
+#define STAGES (sizeof stages / sizeof stages[0])
+
+static uint64_t limit_ms(const struct job *job) {
+  return job->worker != NULL ? job->timeout_ms + DISPATCH_GRACE_MS : WAIT_MS;
+}
+
+/* For the next stage or the limit. It can fail only for a job's first time: then the loop makes room for the timer. */
+static bool arm(struct job *job) {
+  const uint64_t passed_ns = elapsed_ns(job);
+  uint64_t due_ms = limit_ms(job);
+  if (job->worker != NULL && job->stage < STAGES && stages[job->stage].at_ms < due_ms)
+    due_ms = stages[job->stage].at_ms;
+  const uint64_t left_us = due_ms * 1000000 > passed_ns ? (due_ms * 1000000 - passed_ns) / 1000 + 1 : 1;
+  return event_add(job->timer, &(struct timeval){(time_t)(left_us / 1000000), (suseconds_t)(left_us % 1000000)}) == 0;
+}
+
+/* False if the job is no more. */
+static bool pass_stages(struct job *job, uint64_t passed_ms) {
+  for (; job->stage < STAGES && stages[job->stage].at_ms <= passed_ms; job->stage++) {
+    workers_nice(job->worker, stages[job->stage].nice);
+    enum result r = job->stored ? RESULT_OK : store(job);
+    if (r == RESULT_OK) continue;
+    stop(job, r);
+    return false;
+  }
+  return true;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  struct job *job = context;
+  const uint64_t passed_ms = elapsed_ns(job) / 1000000;
+  if (passed_ms >= limit_ms(job))
+    stop(job, job->worker != NULL ? RESULT_TIMEOUT : RESULT_ENGINE_START);
+  else if (job->worker == NULL || pass_stages(job, passed_ms))
+    (void)arm(job);
+}
+
+void jobs_log(struct jobs *j, void *job_, const struct wire_log *entry) {
+  struct job *job = job_;
+  if (job->logs.len > 0) buf_put_u8(&job->logs, ',');
+  json_put_string(&job->logs, entry->text);
+  wire_put_logged(&j->message,
+                  &(struct wire_logged){.ticket = job->ticket, .level = entry->level, .text = entry->text});
+  tell(j);
+}
+
+void jobs_done(struct jobs *j, void *job_, const struct wire_done *done) {
+  (void)j;
+  struct job *job = job_;
+  job->worker = NULL;
+  finish(job, done);
+}
+
+/* ---- how it begins ---- */
+
+static bool text_fits(struct span text, size_t min, size_t max) {
+  return text.len >= min && text.len <= max && text_utf8_valid(text);
+}
+
+static bool in_range(const struct wire_execute *m) {
+  const uint32_t encrypt = WIRE_EXECUTE_ENCRYPT_ONLY | WIRE_EXECUTE_ENCRYPT_BESIDE;
+  const uint32_t known = encrypt | WIRE_EXECUTE_ASYNC | WIRE_EXECUTE_DETERMINISTIC;
+  bool fits = (m->flags & ~known) == 0 && (m->flags & encrypt) != encrypt;
+  fits &= m->timeout_ms >= 1 && m->timeout_ms <= TIMEOUT_MAX_MS;
+  fits &= m->memory >= MEMORY_MIN && m->memory <= MEMORY_MAX;
+  fits &= m->steps >= 1 && m->steps <= INT64_MAX;
+  fits &= text_fits(m->script, 1, SCRIPT_MAX) && text_fits(m->input, 1, INPUT_MAX);
+  fits &= text_fits(m->entry, 1, ENTRY_MAX) && text_fits(m->nonce, 0, RECEIPT_NONCE_MAX);
+  fits &= text_fits(m->trace, 0, NAME_MAX_BYTES);
+  for (uint32_t i = 0; i < m->secret_count; i++) fits &= text_fits(m->secrets[i], 1, NAME_MAX_BYTES);
+  return fits;
+}
+
+static struct wire_job worker_job(struct jobs *j, const struct wire_execute *m) {
+  struct wire_job w = wire_default_job(m->script);
+  w.id = ++j->last_id;
+  w.flags = m->flags & WIRE_EXECUTE_DETERMINISTIC ? WIRE_DETERMINISTIC : 0;
+  w.seed = span_of(j->seed, sizeof j->seed);
+  w.timeout_ms = m->timeout_ms;
+  w.memory = m->memory;
+  w.steps = m->steps;
+  w.entry = m->entry;
+  w.input = m->input;
+  return w;
+}
+
+static enum result hash_limits(const struct wire_execute *m, uint8_t out[HASH_SIZE]) {
+  char memory[512];
+  struct buf text = buf_fixed(memory, sizeof memory);
+  const struct wire_job job = wire_default_job(m->script);
+  receipt_put_limits(&text, &(struct receipt_limits){.timeout_ms = m->timeout_ms,
+                                                     .memory_bytes = m->memory,
+                                                     .steps = m->steps,
+                                                     .output_bytes = job.output,
+                                                     .log_entries = job.log_entries,
+                                                     .log_entry_bytes = job.log_entry,
+                                                     .deterministic = m->flags & WIRE_EXECUTE_DETERMINISTIC});
+  const struct span bytes = buf_span(&text);
+  return text.bad ? RESULT_NO_MEMORY : hash_sha256(&bytes, 1, out);
+}
+
+static enum result note_facts(struct job *job, const struct wire_execute *m) {
+  struct facts *f = &job->facts;
+  const struct span none = span_text("");
+  memcpy(job->entry, m->entry.data, m->entry.len);
+  if (m->nonce.len > 0) memcpy(job->nonce, m->nonce.data, m->nonce.len);
+  f->entry = span_of(job->entry, m->entry.len);
+  f->nonce = span_of(job->nonce, m->nonce.len);
+  f->script_bytes = m->script.len;
+  f->started_ns = clock_real_ns();
+  enum result r = random_bytes(f->salt, sizeof f->salt);
+  if (r == RESULT_OK) r = hash_sha256(&m->script, 1, f->script);
+  if (r == RESULT_OK) r = receipt_commit(f->salt, m->input, f->input);
+  if (r == RESULT_OK) r = hash_sha256(&none, 1, f->secrets);
+  return r == RESULT_OK ? hash_limits(m, f->limits) : r;
+}
+
+static struct job *job_new(struct jobs *j, const struct wire_execute *m) {
+  struct job *job = calloc(1, sizeof *job);
+  if (job == NULL) return NULL;
+  job->all = j;
+  job->ticket = m->ticket;
+  job->flags = m->flags;
+  job->timeout_ms = m->timeout_ms;
+  memcpy(job->id, m->job, sizeof job->id);
+  memcpy(job->user, m->user, sizeof job->user);
+  job->kept = buf_new(SERVICE_REQUEST_MAX);
+  job->logs = buf_new(LOGS_MAX);
+  job->begun_ns = clock_monotonic_ns();
+  job->timer = evtimer_new(j->setup.base, on_timer, job);
+  if (job->timer == NULL || !arm(job)) {
+    job_free(job);
+    return NULL;
+  }
+  struct job **end = &j->first;
+  while (*end != NULL) end = &(*end)->next;
+  *end = job;
+  j->count++;
+  return job;
+}
+
+static bool give(struct job *job, const struct wire_execute *m) {
+  struct jobs *j = job->all;
+  const struct wire_job w = worker_job(j, m);
+  job->worker = workers_give(j->setup.workers, job, &w);
+  if (job->worker == NULL) return false;
+  job->begun_ns = clock_monotonic_ns();
+  (void)arm(job);
+  return true;
+}
+
+/* No worker is ready: the request is kept until one is. */
+static void wait(struct job *job, struct span body) {
+  struct jobs *j = job->all;
+  job->waiting = true;
+  j->waiting++;
+  buf_put_span(&job->kept, body);
+  if (job->kept.bad) stop(job, RESULT_NO_MEMORY);
+}
+
+static void want_workers(struct jobs *j) {
+  workers_want(j->setup.workers, j->waiting, clock_monotonic_ms());
+}
+
+static void start(struct job *job, const struct wire_execute *m, struct span body) {
+  struct jobs *j = job->all;
+  enum result r = note_facts(job, m);
+  if (r == RESULT_OK && m->flags & WIRE_EXECUTE_ASYNC) r = store(job);
+  if (r != RESULT_OK) return stop(job, r);
+  if (m->secret_count > 0) /* there are none yet */
+    return finish(job, &(struct wire_done){.result = RESULT_SECRET_NOT_FOUND, .error = m->secrets[0]});
+  want_workers(j);
+  if (j->waiting > 0 || !give(job, m)) wait(job, body);
+  want_workers(j);
+}
+
+enum result jobs_execute(struct jobs *j, struct span body) {
+  struct wire_execute m;
+  if (!wire_get_execute(body, &m) || !in_range(&m)) return RESULT_PEER_LIED;
+  if (j->count >= j->setup.most || find(j, m.ticket) != NULL) return RESULT_PEER_LIED;
+  struct job *job = job_new(j, &m);
+  if (job == NULL) return RESULT_NO_MEMORY;
+  start(job, &m, body);
+  return RESULT_OK;
+}
+
+static struct job *first_waiting(struct jobs *j) {
+  struct job *job = j->waiting > 0 ? j->first : NULL;
+  while (job != NULL && !job->waiting) job = job->next;
+  return job;
+}
+
+void jobs_idle(struct jobs *j) {
+  struct job *job;
+  while ((job = first_waiting(j)) != NULL) {
+    struct wire_execute m;
+    /* It was read once, so it can be read again. */
+    if (!wire_get_execute(buf_span(&job->kept), &m) || !give(job, &m)) break;
+    job->waiting = false;
+    j->waiting--;
+    buf_free(&job->kept);
+  }
+  want_workers(j);
+}
+
+enum result jobs_cancel(struct jobs *j, struct span body) {
+  struct wire_cancel m;
+  if (!wire_get_cancel(body, &m)) return RESULT_PEER_LIED;
+  struct job *job = find(j, m.ticket);
+  if (job == NULL) return RESULT_OK; /* its ENDED is on its way */
+  stop(job, RESULT_CANCELLED);
+  want_workers(j);
+  return RESULT_OK;
+}
+
+/* ---- all of them ---- */
+
+enum result jobs_new(const struct jobs_setup *setup, struct jobs **out) {
+  struct jobs *j = calloc(1, sizeof *j);
+  if (j == NULL) return RESULT_NO_MEMORY;
+  j->setup = *setup;
+  j->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
+  /* As `neocompute run --deterministic` without a seed: what ran here can be run again there, byte for byte. */
+  digest_sha256(span_text(""), j->seed);
+  *out = j;
+  return RESULT_OK;
+}
+
+size_t jobs_count(const struct jobs *j) {
+  return j->count;
+}
+
+void jobs_free(struct jobs *j) {
+  if (j == NULL) return;
+  for (struct job *job = j->first, *next; job != NULL; job = next) {
+    next = job->next;
+    job_free(job);
+  }
+  buf_free(&j->message);
+  free(j);
+}

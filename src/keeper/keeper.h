@@ -1,0 +1,9 @@
+/* The keeper's process: `neocompute serve` becomes it with its supervisor's socket as descriptor 0. */
+#pragma once
+
+#include "sandbox/sandbox.h"
+
+/* Runs until the supervisor's or the broker's socket is closed; returns the exit status: 0 then, 1 if a peer sent what
+ * it may not send or the keeper itself failed. Leave with _exit: under its sandbox nothing of the C library's exit is
+ * of use. */
+int keeper_main(sandbox_set held);

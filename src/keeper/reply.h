@@ -1,0 +1,28 @@
+/* ExecuteResponse: what callers get for a job, as JSON (docs/openapi.yaml). Pure: everything that is said comes in. */
+#pragma once
+
+#include "wire/wire.h"
+
+struct reply {
+  struct span job;              /* UUID as text */
+  bool running;                 /* then nothing but job, script_bytes and started_ns counts */
+  const struct wire_done *done; /* result, output, error, stack, usage */
+  struct span logs;             /* JSON strings, joined by commas */
+  struct span entry;            /* for the error of an entry point that is none */
+  size_t script_bytes;
+  uint64_t started_ns, duration_ns; /* Unix time; as the keeper's clock has it */
+  bool hide_output;                 /* only encrypted_output is sent */
+  /* Text; left out if empty. */
+  struct span encrypted_output, output_hash, signature, receipt, receipt_salt, attestation;
+};
+
+void reply_put(struct buf *b, const struct reply *r);
+
+/* A failure of the service, not of the job: nothing but its name. */
+void reply_put_fault(struct buf *b, struct span job, enum result fault);
+
+/* "execution error: TypeError: x is not a function": the reference's sentences where it has one. */
+void reply_put_error(struct buf *b, struct span entry, const struct wire_done *done);
+
+/* Gas of the reference service. */
+uint64_t reply_gas(size_t script_bytes);
