@@ -213,17 +213,15 @@ void about_attestation_earlier(struct call *call) {
 /* ---- files that are part of the program ---- */
 
 void about_asset(struct call *call) {
-  const struct asset *asset = asset_find(call_request(call)->path);
+  const struct asset *asset = assets_find(call_request(call)->path);
+  struct http_field fields[ASSETS_FIELDS];
   if (asset == NULL) {
     call_problem(call, RESULT_NOT_FOUND, NULL);
     return;
   }
-  struct http_field fields[] = {{span_text("etag"), span_text(asset->etag)},
-                                {span_text("cache-control"), span_text("no-cache")},
-                                {span_text("content-security-policy"), span_text(asset->policy)}};
-  struct span known = http_field_of(call_request(call), "if-none-match");
-  if (span_is(known, asset->etag))
-    call_reply(call, 304, NULL, span_text(""), fields, 2);
+  size_t count = assets_fields(asset, fields);
+  if (assets_unchanged(asset, http_field_of(call_request(call), "if-none-match")))
+    call_reply(call, 304, NULL, span_text(""), fields, count);
   else
-    call_reply(call, 200, asset->media_type, asset->bytes, fields, 3);
+    call_reply(call, 200, NULL, asset->bytes, fields, count);
 }
