@@ -1,0 +1,137 @@
+#include "supervisor/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "supervisor/callers.h"
+#include "supervisor/environment.h"
+#include "supervisor/listen.h"
+
+static enum result refuse(struct buf *problem, const char *sentence) {
+  buf_put_text(problem, sentence);
+  return RESULT_CONFIG_INVALID;
+}
+
+/* ---- sockets ---- */
+
+static enum result open_listener(const struct config *config, enum config_id id, int *fd, bool *loopback,
+                                 struct buf *problem) {
+  struct listen_address address;
+  const char *text = config_text(config, id);
+  if (listen_parse(text, &address) != RESULT_OK) {
+    buf_printf(problem, "%s: %s is no ADDRESS:PORT, as 127.0.0.1:8080 or [::1]:8080", config_name(id), text);
+    return RESULT_CONFIG_INVALID;
+  }
+  *loopback = address.loopback;
+  if (listen_open(&address, fd) == RESULT_OK) return RESULT_OK;
+  buf_printf(problem, "%s: cannot listen on %s: %s", config_name(id), text, strerror(errno));
+  return RESULT_CONFIG_INVALID;
+}
+
+static bool is_loopback(int fd) {
+  char name[64];
+  struct buf b = buf_fixed(name, sizeof name - 1);
+  struct listen_address address;
+  listen_put_name(&b, fd);
+  name[b.len] = 0;
+  return listen_parse(name, &address) == RESULT_OK && address.loopback;
+}
+
+/* Sockets that systemd passed are instead of server.listen. */
+static enum result open_listeners(struct prepared *p, const struct config *config, char *const *environment,
+                                  bool *loopback, struct buf *problem) {
+  *loopback = true;
+  p->http_count = notify_sockets(environment);
+  for (unsigned i = 0; i < p->http_count; i++) {
+    p->http[i] = (int)(NOTIFY_FIRST_SOCKET + i);
+    *loopback &= is_loopback(p->http[i]);
+    if (fcntl(p->http[i], F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+      return refuse(problem, "a socket was passed that is none");
+  }
+  enum result r = RESULT_OK;
+  if (p->http_count == 0) {
+    r = open_listener(config, CONFIG_LISTEN, &p->http[0], loopback, problem);
+    p->http_count = r == RESULT_OK;
+  }
+  bool unused;
+  if (r == RESULT_OK && config_text(config, CONFIG_METRICS_LISTEN)[0] != 0)
+    r = open_listener(config, CONFIG_METRICS_LISTEN, &p->metrics, &unused, problem);
+  return r;
+}
+
+/* ---- callers, state ---- */
+
+static enum result decide_callers(const struct prepared *p, struct config *config, bool loopback, struct buf *problem) {
+  struct callers callers = {.mode = config_text(config, CONFIG_AUTH_MODE),
+                            .loopback = loopback,
+                            .certificate = p->tls.certificate.len > 0,
+                            .client_ca = p->tls.client_ca.len > 0,
+                            .jwt_key = p->secrets.jwt_secret.len > 0 || p->secrets.jwt_jwks.len > 0,
+                            .strict = p->secrets.strict};
+  const char *sentence;
+  if (callers_decide(&callers, &sentence) != RESULT_OK) return refuse(problem, sentence);
+  return config_set(config, CONFIG_AUTH_MODE, callers.mode);
+}
+
+static enum result open_state(struct prepared *p, const struct config *config, char *const *environment,
+                              struct buf *problem) {
+  const char *sentence = NULL;
+  enum result r = state_open(&p->state, config_text(config, CONFIG_STATE), environment, &sentence);
+  if (r == RESULT_IO)
+    buf_printf(problem, "server.state: %s: %s", p->state.directory, strerror(errno));
+  else if (r != RESULT_OK)
+    buf_printf(problem, "server.state: %s: %s", p->state.directory, sentence);
+  return r;
+}
+
+/* ---- what only a number can be ---- */
+
+static enum result check_numbers(const struct config *config, struct buf *problem) {
+  static const struct {
+    enum config_id id;
+    uint64_t min, max;
+  } numbers[] = {{CONFIG_PER_USER, 1, 10000},
+                 {CONFIG_WAITING, 0, 1000000},
+                 {CONFIG_WORKERS, 1, PREPARE_WORKERS_MAX},
+                 {CONFIG_WORKERS_IDLE, 0, PREPARE_WORKERS_MAX}};
+  static const enum config_id durations[] = {CONFIG_RESULT_TTL, CONFIG_CLEANUP, CONFIG_STOP_GRACE};
+  uint64_t value;
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    if (config_number(config, numbers[i].id, numbers[i].min, numbers[i].max, &value) == RESULT_OK) continue;
+    buf_printf(problem, "%s: %s is no whole number from %llu to %llu", config_name(numbers[i].id),
+               config_text(config, numbers[i].id), (unsigned long long)numbers[i].min,
+               (unsigned long long)numbers[i].max);
+    return RESULT_CONFIG_INVALID;
+  }
+  for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
+    if (config_duration_ms(config, durations[i], &value) == RESULT_OK) continue;
+    buf_printf(problem, "%s: %s is no duration, as 1h30m or 250ms", config_name(durations[i]),
+               config_text(config, durations[i]));
+    return RESULT_CONFIG_INVALID;
+  }
+  return RESULT_OK;
+}
+
+enum result prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem) {
+  bool loopback = false;
+  *out = (struct prepared){.metrics = -1, .state.lock = -1};
+  enum result r = check_numbers(config, problem);
+  if (r == RESULT_OK) r = secrets_gather(&out->secrets, config, environment, problem);
+  if (r == RESULT_OK) r = secrets_read_tls(&out->tls, config, environment, problem);
+  environment_forget_keys(environment);
+  if (r == RESULT_OK) r = open_listeners(out, config, environment, &loopback, problem);
+  if (r == RESULT_OK) r = decide_callers(out, config, loopback, problem);
+  if (r == RESULT_OK) r = open_state(out, config, environment, problem);
+  return r;
+}
+
+void prepare_free(struct prepared *p) {
+  secrets_free(&p->secrets);
+  secrets_free_tls(&p->tls);
+  state_close(&p->state);
+  for (unsigned i = 0; i < p->http_count; i++) close(p->http[i]);
+  if (p->metrics >= 0) close(p->metrics);
+  p->http_count = 0;
+  p->metrics = -1;
+}

@@ -1,0 +1,42 @@
+/*
+ * Keys, tokens' keys and certificates: where they come from, and how long this process has them. They are read once, at
+ * the start; what the environment carried is gone from it before any other process exists; what was sent on is wiped.
+ *
+ * A key NAME is looked for in MARBLE_SECRETS (JSON: NAME -> base64), in the environment variable NAME, and in the file
+ * $CREDENTIALS_DIRECTORY/NAME (systemd.exec(5), LoadCredential=). Text that is an even number of hexadecimal digits,
+ * with or without 0x, is decoded; the trailing line break of a file is no part of it.
+ */
+#pragma once
+
+#include "base/config.h"
+
+#define SECRETS_MASTER_KEY_MIN 32u
+
+struct secrets {
+  struct buf master_key;  /* empty: none was given */
+  struct buf jwt_secret;  /* text; empty: none */
+  struct buf jwt_jwks;    /* JSON; empty: none */
+  struct buf service_key; /* PEM; empty: none */
+  bool strict;            /* as NEOCOMPUTE_STRICT says; auto: given a certificate by MarbleRun, or OE_SIMULATION=0 */
+};
+
+/* RESULT_CONFIG_INVALID and a sentence in `problem` if a key is not as it must be or is missing where it may not be.
+ * `out` is to be freed in either case. */
+enum result must_use secrets_gather(struct secrets *out, const struct config *config, char *const *environment,
+                                    struct buf *problem);
+void secrets_free(struct secrets *s);
+
+/* The certificate chain, its private key and the CAs of client certificates, PEM; all empty: plain HTTP. */
+struct secrets_tls {
+  struct buf certificate, key, client_ca;
+  bool require_client;
+};
+
+/* From MARBLE_CERT, MARBLE_KEY, MARBLE_ROOT_CA and MARBLE_EXTRA_CLIENT_CA, else from the files that the settings name.
+ */
+enum result must_use secrets_read_tls(struct secrets_tls *out, const struct config *config, char *const *environment,
+                                      struct buf *problem);
+void secrets_free_tls(struct secrets_tls *tls);
+
+/* Base64 (RFC 4648 section 4, with padding) of at most `out`'s ceiling. For secrets.c and its test. */
+bool must_use secrets_base64(struct buf *out, struct span text);
