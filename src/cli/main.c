@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-static const struct cli_verb *const verbs[] = {&cli_run, &cli_check, &cli_submit, &cli_jobs};
+#include "supervisor/supervisor.h"
+
+static const struct cli_verb *const verbs[] = {&cli_serve, &cli_run, &cli_check, &cli_submit, &cli_jobs};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static void print_help(FILE *out) {
@@ -130,6 +132,7 @@ static int flushed(int status) {
 }
 
 int main(int argc, char **argv) {
+  supervisor_become_child(argc, argv);
   if (!fill_standard_descriptors()) return CLI_FAULT;
   signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error where it is written to */
   if (argc < 2) {

@@ -39,6 +39,9 @@ typedef uint32_t sandbox_set;
 #define SANDBOX_REQUIRED \
   ((sandbox_set)(1u << SANDBOX_BIT_SYSTEM_CALLS | 1u << SANDBOX_BIT_NO_NEW_PRIVILEGES | 1u << SANDBOX_BIT_RESOURCES))
 
+/* What broker and keeper can hold: they are linked dynamically, so they start among the machine's files. */
+#define SANDBOX_SERVICE (SANDBOX_ALL & ~((sandbox_set)(1u << SANDBOX_BIT_MOUNT | 1u << SANDBOX_BIT_EMPTY_ROOT)))
+
 const char *sandbox_name(enum sandbox_bit bit);
 
 /* Who lives in it. A worker's program is statically linked and stands alone: it has an empty root and no standard

@@ -45,6 +45,7 @@ static bool map_id(const char *path, unsigned outside) {
 }
 
 static bool map_user(unsigned uid, unsigned gid) {
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* an undumpable process's uid_map is not its own; execve would do it, too */
   return write_file("/proc/self/setgroups", "deny", 4) && map_id("/proc/self/uid_map", uid) &&
          map_id("/proc/self/gid_map", gid);
 }
@@ -81,7 +82,6 @@ struct child {
 static bool unshare_as_nobody(struct child *child) {
   const uint64_t flags = (child->kind->namespaces & ~(uint64_t)CLONE_NEWPID) | CLONE_NEWUSER;
   if (!become_nobody()) return false;
-  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or its own uid_map is not its own */
   child->uid = child->gid = NOBODY;
   if (unshare((int)flags) == 0) child->flags |= flags;
   return true;
@@ -133,6 +133,7 @@ static _Noreturn void child_main(struct child *child) {
   /* Out of the way of 0 and 3 first. */
   int socket = fcntl(child->socket, F_DUPFD, 10), program = fcntl(child->program, F_DUPFD, 10);
   forget_signals();
+  setpgid(0, 0); /* a terminal's Ctrl-C is for the parent, who may have something to finish */
   if (child->kind->alone) be_expendable();
   sandbox_set held = child_fences(child);
   /* It ends with its parent, however that ends. Set last: a change of user would clear it. */

@@ -70,10 +70,12 @@ enum result child_nice(const struct child *c, int level) {
   return !c->reaped && setpriority(PRIO_PROCESS, (id_t)c->pid, level) == 0 ? RESULT_OK : RESULT_IO;
 }
 
-void child_wait(struct child *c, int ms) {
-  struct pollfd end = {.fd = c->pidfd, .events = POLLIN};
-  siginfo_t info;
-  if (!c->reaped && poll(&end, 1, ms) > 0) reap(c, &info);
+bool child_wait(struct child *c, int ms, siginfo_t *end) {
+  struct pollfd wait = {.fd = c->pidfd, .events = POLLIN};
+  if (c->reaped || poll(&wait, 1, ms) <= 0) return false;
+  event_del(c->readable);
+  reap(c, end);
+  return true;
 }
 
 void child_free(struct child *c) {

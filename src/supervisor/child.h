@@ -20,7 +20,7 @@ enum result must_use child_start(struct event_base *base, enum sandbox_role role
 void child_kill(const struct child *c);
 /* Its scheduling priority, 0 to 19. RESULT_IO if the system does not allow it. */
 enum result must_use child_nice(const struct child *c, int level);
-/* Waits at most so long for it to end by itself. */
-void child_wait(struct child *c, int ms);
+/* Waits at most so long for it to end by itself; true if it does just now, and `ended` is not called any more. */
+bool child_wait(struct child *c, int ms, siginfo_t *end);
 /* Kills it if it still lives, and reaps it. NULL is fine. */
 void child_free(struct child *c);

@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "supervisor/environment.h"
 
@@ -15,34 +16,19 @@
 
 /* ---- bytes ---- */
 
-static int base64_digit(uint8_t c) {
-  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const char *at = c == 0 ? NULL : strchr(digits, c);
-  return at == NULL ? -1 : (int)(at - digits);
-}
-
-/* Four digits make three bytes; the last group may have one or two `=` for digits, and then no bits left over. */
-static bool put_group(struct buf *out, const uint8_t *four, unsigned digits) {
-  uint32_t bits = 0;
-  for (unsigned i = 0; i < 4; i++) {
-    int digit = i < digits ? base64_digit(four[i]) : 0;
-    if (digit < 0) return false;
-    bits = bits << 6 | (uint32_t)digit;
-  }
-  const uint8_t bytes[] = {(uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
-  buf_put(out, bytes, digits - 1);
-  return digits == 4 || (bits & ((1u << 8 * (4 - digits)) - 1)) == 0;
+/* The standard alphabet, told in the one for URLs; what is in neither stays and is refused. */
+static uint8_t for_url(uint8_t c) {
+  return c == '+' ? '-' : c == '/' ? '_' : c == '-' || c == '_' ? '!' : c;
 }
 
 bool secrets_base64(struct buf *out, struct span text) {
-  if (text.len % 4 != 0) return false;
-  for (size_t i = 0; i < text.len; i += 4) {
-    const uint8_t *four = text.data + i;
-    const bool last = i + 4 == text.len;
-    unsigned digits = !last || four[3] != '=' ? 4 : four[2] != '=' ? 3 : 2;
-    if (!put_group(out, four, digits)) return false;
-  }
-  return !out->bad;
+  struct buf url = buf_new(text.len + 1);
+  struct span digits = text;
+  for (int i = 0; i < 2 && digits.len > 0 && digits.data[digits.len - 1] == '='; i++) digits.len--;
+  for (size_t i = 0; i < digits.len; i++) buf_put_u8(&url, for_url(digits.data[i]));
+  bool ok = text.len % 4 == 0 && !url.bad && base64_get_url(out, buf_span(&url)) == RESULT_OK;
+  buf_free(&url);
+  return ok;
 }
 
 /* An even number of hexadecimal digits is what they stand for; anything else is itself. */

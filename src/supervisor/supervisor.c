@@ -22,15 +22,16 @@
 
 #include "base/log.h"
 #include "supervisor/child.h"
-#include "supervisor/line.h"
 #include "supervisor/listen.h"
 #include "supervisor/prepare.h"
+#include "wire/link.h"
 #include "wire/service.h"
 
 #define START_PATIENCE_MS 30000u
 #define STOP_PATIENCE_MS 2000u /* beyond the grace that the broker was given */
 #define END_PATIENCE_MS 1000   /* for a process whose socket is closed */
-#define MESSAGE_MAX (8u << 20)
+#define HEARD_MAX 256u         /* what the supervisor hears are words */
+#define SAID_MAX (8u << 20)    /* what it says holds certificates */
 #define DESCRIPTORS_WANTED 65536u
 
 enum phase { STARTING, SERVING, STOPPING };
@@ -50,7 +51,7 @@ struct peer {
   enum service_peer who;
   const struct verb *verbs; /* ends with type 0 */
   struct child *child;
-  struct line *line;
+  struct link *link;
   bool begun; /* its first message has come */
 };
 
@@ -73,26 +74,30 @@ struct supervisor {
   struct event *signals[3], *patience, *watchdog;
   bool nice_refused;
   enum phase phase;
+  bool finished;
   int status;
 };
 
 /* Leaves the loop; all else is ended after it. */
 static void finish(struct supervisor *s, int status) {
   s->status = status;
+  s->finished = true;
   event_base_loopbreak(s->base);
 }
 
 static void fail(struct supervisor *s, const char *event, const char *process, enum result r) {
   log_begin(LOG_ERROR, event);
-  log_text("process", span_text(process));
+  log_text("of", span_text(process));
   log_result(r);
   log_end();
   finish(s, 1);
 }
 
+/* Wipes and frees `message`. Of a peer that is gone, word comes from the loop. */
 static void tell(struct peer *p, struct buf *message, int fd) {
-  enum result r = line_send(p->line, message, fd);
-  if (r != RESULT_OK) fail(p->supervisor, "process_stuck", p->name, r);
+  enum result r = fd < 0 ? link_send(p->link, message) : link_send_fd(p->link, message, fd);
+  buf_free(message);
+  if (r != RESULT_OK && r != RESULT_PEER_LOST) fail(p->supervisor, "process_stuck", p->name, r);
 }
 
 static struct timeval after_ms(uint64_t ms) {
@@ -185,9 +190,9 @@ static void log_fences(const char *process, uint32_t fences) {
   char missing[256];
   struct buf b = buf_fixed(missing, sizeof missing);
   for (unsigned bit = 0; bit < SANDBOX_COUNT; bit++)
-    if (!(fences & 1u << bit)) buf_printf(&b, "%s%s", b.len > 0 ? " " : "", sandbox_name((enum sandbox_bit)bit));
+    if (SANDBOX_SERVICE & ~fences & 1u << bit) buf_printf(&b, "%s%s", b.len > 0 ? " " : "", sandbox_name((enum sandbox_bit)bit));
   log_begin(LOG_INFO, "fenced");
-  log_text("fenced", span_text(process));
+  log_text("of", span_text(process));
   log_text("without", buf_span(&b));
   log_end();
 }
@@ -242,41 +247,52 @@ static const struct verb broker_verbs[] = {
 
 /* ---- the two peers ---- */
 
-static bool hear(void *context, uint8_t type, struct span body) {
-  struct peer *p = context;
-  if (!service_in_order(p->who, SERVICE_SUPERVISOR, type, &p->begun)) return false;
+static bool may_ask(struct peer *p, const struct channel_message *m) {
+  if (m->fd >= 0 || !service_in_order(p->who, SERVICE_SUPERVISOR, m->type, &p->begun)) return false;
   for (const struct verb *v = p->verbs; v->type != 0; v++)
-    if (v->type == type) return v->handle(p->supervisor, body);
+    if (v->type == m->type) return v->handle(p->supervisor, m->body);
   return false;
 }
 
-/* A closed socket is how most ends are seen first; how it ended comes with the process's end, unless it lives on. */
-static void on_lost(void *context, enum result why) {
+static void on_message(void *context, const struct channel_message *m) {
   struct peer *p = context;
-  child_wait(p->child, END_PATIENCE_MS);
-  fail(p->supervisor, "process_lost", p->name, why);
+  if (!p->supervisor->finished && !may_ask(p, m)) fail(p->supervisor, "process_lied", p->name, RESULT_PEER_LIED);
+  if (m->fd >= 0) close(m->fd);
 }
 
 static void on_peer_end(void *context, const siginfo_t *end) {
   struct peer *p = context;
   log_begin(LOG_ERROR, "process_ended");
-  log_text("process", span_text(p->name));
+  log_text("of", span_text(p->name));
   log_number(end->si_code == CLD_EXITED ? "status" : "signal", (uint64_t)end->si_status);
   log_end();
   finish(p->supervisor, 1);
 }
 
+/* A closed socket is how most ends are seen first. */
+static void on_lost(void *context, enum result why) {
+  struct peer *p = context;
+  siginfo_t end;
+  if (p->supervisor->finished) return;
+  if (why == RESULT_PEER_LOST && child_wait(p->child, END_PATIENCE_MS, &end))
+    on_peer_end(p, &end);
+  else
+    fail(p->supervisor, why == RESULT_PEER_LOST ? "process_lost" : "process_lied", p->name, why);
+}
+
 static enum result start_peer(struct peer *p, const char *name) {
-  const struct child_hooks child_hooks = {p, on_peer_end};
-  const struct line_hooks line_hooks = {p, hear, on_lost};
+  struct supervisor *s = p->supervisor;
+  const struct child_hooks hooks = {p, on_peer_end};
+  const struct link_handler handler = {p, on_message, on_lost};
   int socket;
-  enum result r =
-      child_start(p->supervisor->base, p->role, name, p->supervisor->program, &child_hooks, &socket, &p->child);
-  return r == RESULT_OK ? line_new(p->supervisor->base, socket, &line_hooks, &p->line) : r;
+  enum result r = child_start(s->base, p->role, name, s->program, &hooks, &socket, &p->child);
+  if (r != RESULT_OK) return r;
+  evutil_make_socket_nonblocking(socket);
+  return link_new(s->base, socket, HEARD_MAX, SAID_MAX, &handler, &p->link);
 }
 
 static void set_up_keeper(struct supervisor *s) {
-  struct buf config = buf_new(MESSAGE_MAX), b = buf_new(MESSAGE_MAX);
+  struct buf config = buf_new(SAID_MAX), b = buf_new(SAID_MAX);
   config_put(&config, s->config);
   wire_put_keeper_setup(&b, &(struct wire_keeper_setup){buf_span(&config), buf_span(&s->prepared.secrets.master_key)});
   tell(&s->keeper, &b, -1);
@@ -285,7 +301,7 @@ static void set_up_keeper(struct supervisor *s) {
 
 static void set_up_broker(struct supervisor *s) {
   const struct secrets *keys = &s->prepared.secrets;
-  struct buf config = buf_new(MESSAGE_MAX), b = buf_new(MESSAGE_MAX);
+  struct buf config = buf_new(SAID_MAX), b = buf_new(SAID_MAX);
   config_put(&config, s->config);
   wire_put_broker_setup(&b, &(struct wire_broker_setup){.config = buf_span(&config),
                                                         .store = span_text(s->prepared.state.store),
@@ -299,7 +315,7 @@ static void set_up_broker(struct supervisor *s) {
 
 static void hand_certificates(struct supervisor *s, const struct secrets_tls *tls) {
   if (tls->certificate.len == 0) return;
-  struct buf b = buf_new(MESSAGE_MAX);
+  struct buf b = buf_new(SAID_MAX);
   wire_put_tls(&b, &(struct wire_tls){buf_span(&tls->certificate), buf_span(&tls->key), buf_span(&tls->client_ca),
                                       tls->require_client});
   tell(&s->broker, &b, -1);
@@ -480,8 +496,9 @@ static enum result make(struct supervisor *s) {
 /* The broker first: it closes its callers' connections while the keeper still can seal. Closing the socket tells each
  * to end; who does not is killed. */
 static void end_peer(struct peer *p) {
-  line_free(p->line);
-  if (p->child != NULL) child_wait(p->child, END_PATIENCE_MS);
+  siginfo_t end;
+  link_free(p->link);
+  if (p->child != NULL) (void)child_wait(p->child, END_PATIENCE_MS, &end);
   child_free(p->child);
 }
 
@@ -536,7 +553,7 @@ int supervisor_run(struct config *config, char **environment, const char *worker
   log_open("supervisor", level_of(config_text(config, CONFIG_LOG_LEVEL)));
   enum result r = start(&s, environment, worker, &problem);
   if (r == RESULT_OK) {
-    event_base_dispatch(s.base);
+    if (!s.finished) event_base_dispatch(s.base);
   } else {
     log_begin(LOG_ERROR, "not_started");
     log_text("reason", problem.len > 0 ? buf_span(&problem) : span_text(result_sentence(r)));
