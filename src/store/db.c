@@ -1,8 +1,9 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define APPLICATION_ID 0x4e435354 /* "NCST": file(1) and we know whose it is */
 #define SCHEMA_VERSION 1
@@ -330,16 +331,24 @@ static bool read_count(struct db *db) {
   return good;
 }
 
+/* Records are sealed, but whose and how many they are is nobody's business. SQLite's other files take this one's mode.
+ */
+static const char *create_file(const char *path) {
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return strerror(errno);
+  close(fd);
+  return NULL;
+}
+
 static const char *open_file(struct db *db, const struct store_config *config) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  mode_t before = umask(0077); /* records are sealed, but whose and how many they are is nobody's business */
+  const char *problem = config->path != NULL ? create_file(config->path) : NULL;
+  if (problem != NULL) return problem;
   int code = sqlite3_open_v2(config->path != NULL ? config->path : ":memory:", &db->sqlite, flags, NULL);
-  const char *problem = NULL;
   if (db->sqlite == NULL || code != SQLITE_OK) problem = db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "no memory";
   if (problem == NULL && !set_up_connection(db, config->full_sync)) problem = sqlite3_errmsg(db->sqlite);
   if (problem == NULL) problem = check_schema(db);
   if (problem == NULL && (!prepare_all(db) || !read_count(db))) problem = sqlite3_errmsg(db->sqlite);
-  umask(before);
   return problem;
 }
 
