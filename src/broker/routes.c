@@ -25,9 +25,10 @@ static const struct route routes[] = {
     {"GET", "/health", METRICS_ROUTE_HEALTH, true, about_health},
     {"GET", "/ready", METRICS_ROUTE_READY, true, about_ready},
     {"GET", "/info", METRICS_ROUTE_INFO, true, about_info},
-    {"GET", "/{}", METRICS_ROUTE_OTHER, true, about_asset},
-    {"GET", "/", METRICS_ROUTE_OTHER, true, about_asset},
 };
+
+/* Whatever else may be read is a file that is part of the program, or is not there. */
+static const struct route files = {"GET", "", METRICS_ROUTE_OTHER, true, about_asset};
 
 static const struct route metrics_routes[] = {
     {"GET", "/metrics", METRICS_ROUTE_METRICS, true, about_metrics},
@@ -72,7 +73,9 @@ static enum result find_route(const struct route *table, size_t count, const str
     if (method_is(request->method, table[i].method)) return RESULT_OK;
     why = RESULT_METHOD_NOT_ALLOWED;
   }
-  return why;
+  if (why == RESULT_METHOD_NOT_ALLOWED || !method_is(request->method, "GET")) return why;
+  call->route = &files;
+  return RESULT_OK;
 }
 
 /* The methods of the routes that match, for Allow. */

@@ -61,13 +61,13 @@ export async function serve({ args = [], env = {}, state = 'memory', wait = true
   service.stop = async () => { if (!service.exit) child.kill('SIGTERM'); return service.ended; };
   service.kill = async () => { if (!service.exit) child.kill('SIGKILL'); return service.ended; };
   if (!wait) return service;
-  await until(() => service.exit || service.events('listening').length >= 2, `listening: ${service.text}`, 20_000);
+  await until(() => service.exit || service.events('listening').length && service.events('metrics_listening').length, `listening: ${service.text}`, 20_000);
   if (service.exit) throw new Error(`ended with ${JSON.stringify(service.exit)}: ${service.text}`);
-  const [main, metrics] = ['http', 'metrics'].map((kind) => service.events('listening').find((line) => line.kind === kind).address);
+  const [{ address: main }] = service.events('listening');
+  const [{ address: metrics }] = service.events('metrics_listening');
   service.address = main;
   service.port = Number(main.split(':').at(-1));
-  const scheme = service.events('listening').find((line) => line.kind === 'http').tls ? 'https' : 'http';
-  service.url = `${scheme}://${main}`;
+  service.url = `${args.includes('--tls-cert') || env.MARBLE_CERT ? 'https' : 'http'}://${main}`;
   service.metricsUrl = `http://${metrics}`;
   return service;
 }
