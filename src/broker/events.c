@@ -9,7 +9,7 @@
  * with Last-Event-ID goes on where he was. All of a live job's events are kept as they are sent.
  */
 
-static const char *const level_names[] = {"debug", "log", "info", "warn", "error"};
+static const char *const level_names[] = {"log", "info", "warn", "error", "debug"}; /* enum engine_level */
 
 static struct span line_of(struct span *text) {
   const char *end = memmem(text->data, text->len, "\n\n", 2);
