@@ -17,7 +17,7 @@ struct cli_verb {
   int (*main)(const struct cli_verb *verb, int argc, char **argv); /* argv[0] is the verb */
 };
 
-extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_serve;
+extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_serve, cli_verify;
 
 void cli_help(const struct cli_verb *verb);
 
