@@ -23,6 +23,37 @@ static void check_verdicts(struct span text) {
   if (is_json(text, 3)) must(json && is_json(text, 4));
 }
 
+/* The walk over an object's or array's items: what it has seen, put together again, is the same value. */
+struct seen {
+  struct buf again;
+  const uint8_t *last;
+};
+
+static enum result see_item(void *context, const struct json_item *item) {
+  struct seen *seen = context;
+  must(item->value.len > 0 && item->value.data >= seen->last);
+  must(is_json(item->value, JSON_DEPTH_MAX) && (item->key.data == NULL || is_json(item->key, 0)));
+  if (seen->again.len > 1) buf_put_text(&seen->again, ",");
+  buf_put_span(&seen->again, item->key);
+  if (item->key.data != NULL) buf_put_text(&seen->again, ":");
+  buf_put_span(&seen->again, item->value);
+  seen->last = item->value.data + item->value.len;
+  return RESULT_OK;
+}
+
+static void check_items(struct span text) {
+  struct seen seen = {.again = buf_new(text.len + 1), .last = text.data};
+  bool object = json_first(text) == '{';
+  size_t at = SIZE_MAX;
+  buf_put_text(&seen.again, object ? "{" : "[");
+  bool good = json_each(text, JSON_DEPTH_MAX, see_item, &seen, &at) == RESULT_OK;
+  buf_put_text(&seen.again, object ? "}" : "]");
+  must(at <= text.len && good == (is_json(text, JSON_DEPTH_MAX) && (object || json_first(text) == '[')));
+  if (good) must(at == text.len && is_json(buf_span(&seen.again), JSON_DEPTH_MAX));
+  if (good && json_canonical(text) == JSON_CANONICAL) must(span_equal(buf_span(&seen.again), text));
+  buf_free(&seen.again);
+}
+
 static struct buf joined(const char *before, struct span text, const char *middle, const char *after) {
   struct buf b = buf_new(2 * text.len + 64);
   buf_put_text(&b, before);
@@ -63,6 +94,22 @@ static void check_string(struct span text) {
   must(json_canonical(buf_span(&twice)) == JSON_UNSORTED);
   buf_free(&twice);
   buf_free(&b);
+}
+
+/* What is written is read; what is read of any string is UTF-8. */
+static void check_reading(struct span text) {
+  struct buf string = buf_new(6 * text.len + 2), back = buf_new(3 * text.len);
+  json_put_string(&string, text);
+  must(json_get_string(buf_span(&string), &back) && !back.bad && text_utf8_valid(buf_span(&back)));
+  if (text_utf8_valid(text)) must(span_equal(buf_span(&back), text));
+  buf_clear(&back);
+  if (json_first(text) == '"' && is_json(text, 0) && text.data[0] == '"' && text.data[text.len - 1] == '"') {
+    bool whole = json_get_string(text, &back);
+    must(!back.bad && text_utf8_valid(buf_span(&back)) && back.len <= text.len - 2);
+    if (json_canonical(text) == JSON_CANONICAL) must(whole);
+  }
+  buf_free(&string);
+  buf_free(&back);
 }
 
 /* Two different keys are in order one way round only. */
@@ -142,8 +189,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct cursor c = cursor_of(text);
   uint64_t any = cursor_u64(&c);
   check_verdicts(text);
+  check_items(text);
   check_inside(text);
   check_string(text);
+  check_reading(text);
   if (size > 0) check_key_order(text);
   check_utf8(text);
   check_times(text, any);

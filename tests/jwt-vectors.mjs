@@ -50,6 +50,7 @@ function spare(part) {
   if (part.length % 4 < 2) throw new Error('no spare bits');
   return part.slice(0, -1) + alphabet[alphabet.indexOf(part.at(-1)) | 1];
 }
+const PARTS = ['header', 'payload', 'signature'];
 const parts = (text, change) => change(text.split('.')).join('.');
 
 // ---- forgeries; each must be refused by the key set already ----
@@ -145,6 +146,11 @@ const forgeries = [
   ['truncated', es().slice(0, -1), /another length|not base64url/],
   ['padding', `${hs()}=`, B64('signature')],
   ['header padded', parts(hs(), ([h, p, s]) => [`${h}=`, p, s]), B64('header')],
+  // Debian's cjose aborts at some of these.
+  ...PARTS.flatMap((part, i) => [0, 1, 2, 3, 4, -2].map((at) =>
+    [`= in the ${part} at ${at}`, parts(es(), (list) => list.with(i, `${list[i].slice(0, at)}=${list[i].slice(at)}`)), B64(part)])),
+  ...PARTS.flatMap((part, i) => [1, 5, 9].map((length) => [`${part} of ${length} characters`, parts(es(), (list) => list.with(i, 'e30e30e30'.slice(0, length))), B64(part)])),
+  ...PARTS.map((part, i) => [`${part} all =`, parts(es(), (list) => list.with(i, '====')), B64(part)]),
   ['spare bits in the signature', parts(hs(), ([h, p, s]) => [h, p, spare(s)]), B64('signature')],
   ['spare bits in the header', parts(token('{"alg":"HS256"} ', claims(), hs256(secret)), ([h, p, s]) => [spare(h), p, s]), B64('header')],
   ['base64 of the other kind', parts(es({}, claims(), bytes(64, 0xff)), ([h, p, s]) => [h, p, s.replaceAll('_', '/')]), B64('signature')],
@@ -279,6 +285,11 @@ const sets = [
   ['a kid too long', set(jwk(keys.ec1, { kid: 'x'.repeat(256) })), KID],
   ['a point off the curve', set(jwk(keys.ec1, { y: jwk(keys.ec2).y })), UNREADABLE],
   ['a point without y', set({ ...jwk(keys.ec1), y: undefined }), UNREADABLE],
+  ['y with padding inside', set(jwk(keys.ec1, { y: 'AAAAA=AA' })), UNREADABLE],
+  ['x of five characters', set(jwk(keys.ec1, { x: 'AAAAA' })), UNREADABLE],
+  ['x is a number', set(jwk(keys.ec1, { x: 1 })), UNREADABLE],
+  ['x is short', set(jwk(keys.ec1, { x: 'AAAA' })), UNREADABLE],
+  ['n with padding inside', set(jwk(keys.rsa1, { n: `${jwk(keys.rsa1).n}=A` })), UNREADABLE],
   ['RSA without n', set({ ...jwk(keys.rsa1), n: undefined }), UNREADABLE],
   ['seventeen keys', set(...Array.from({ length: 17 }, (_, i) => jwk(keys.ec1, { kid: `k${i}` }))), 'too many keys'],
 ];
