@@ -92,6 +92,11 @@ static void idle_for(int ms) {
   assert_false(stage_hear(&stage, WIRE_ATTESTED, ms, &body));
 }
 
+static void kill_workers(void) {
+  for (uint32_t n = 0; n < STAGE_WORKERS; n++)
+    if (stage.workers[n].pid > 0) kill(stage.workers[n].pid, SIGKILL);
+}
+
 static void test_executes(void **state) {
   (void)state;
   open_stage(WORKER);
@@ -305,8 +310,7 @@ static void test_killed_worker(void **state) {
   for (int i = 0; i < 5; i++) {
     uint64_t ticket = ask(ENDLESS);
     idle_for(30);
-    for (uint32_t n = 0; n < STAGE_WORKERS; n++)
-      if (stage.workers[n].pid > 0) kill(stage.workers[n].pid, SIGKILL);
+    kill_workers();
     expect_ended(ticket, RESULT_WORKER_LOST, "\"error_code\":\"worker_lost\"");
     idle_for(100); /* until the end of the idle ones is heard of, too */
     expect_sum();
@@ -588,6 +592,42 @@ static void test_same_ticket_twice(void **state) {
   assert_int_equal(stage_close(&stage), 1);
 }
 
+/* A job that comes while no worker can be had is not lost, and can be cancelled. */
+static void test_waits_for_a_worker(void **state) {
+  (void)state;
+  open_stage(WORKER);
+  stage.refuse_workers = true;
+  kill_workers();
+  idle_for(200);
+  uint64_t first = ask(SUM), second = ask(SUM);
+  idle_for(50);
+  cancel(first);
+  expect_ended(first, RESULT_CANCELLED, "\"duration\":\"0s\"");
+  stage.refuse_workers = false;
+  expect_ended(second, RESULT_OK, "\"output\":{\"sum\":5}");
+  assert_int_equal(stage_close(&stage), 0);
+}
+
+static void test_too_many_jobs(void **state) {
+  (void)state;
+  struct span body;
+  uint8_t type;
+  stage_open(&stage, &(struct stage_options){.worker = WORKER, .workers = "2"});
+  for (int i = 0; i < 3; i++) ask(ENDLESS);
+  while (stage_hear_any(&stage, 5 * SECONDS, &type, &body)) continue;
+  assert_int_equal(stage_close(&stage), 1);
+}
+
+/* It ends at its supervisor's word, not at a terminal's. */
+static void test_signals(void **state) {
+  (void)state;
+  static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
+  open_stage(WORKER);
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) assert_int_equal(kill(stage.keeper, signals[i]), 0);
+  expect_sum();
+  assert_int_equal(stage_close(&stage), 0);
+}
+
 static void test_no_workers(void **state) {
   (void)state;
   struct span body;
@@ -636,6 +676,9 @@ int main(void) {
       cmocka_unit_test(test_deterministic),
       cmocka_unit_test(test_broker_lies),
       cmocka_unit_test(test_same_ticket_twice),
+      cmocka_unit_test(test_waits_for_a_worker),
+      cmocka_unit_test(test_too_many_jobs),
+      cmocka_unit_test(test_signals),
       cmocka_unit_test(test_no_workers),
       cmocka_unit_test(test_bad_setup),
   };
