@@ -53,7 +53,7 @@ static struct wire_ended hear_ended(uint64_t ticket) {
 }
 
 static bool has(struct span text, const char *part) {
-  return memmem(text.data, text.len, part, strlen(part)) != NULL;
+  return text.data != NULL && memmem(text.data, text.len, part, strlen(part)) != NULL;
 }
 
 static void expect_part(struct span reply, const char *part) {
