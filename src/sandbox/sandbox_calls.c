@@ -109,8 +109,6 @@ static const struct rule rules[] = {
     CALL(clock_gettime, BROKER | KEEPER, WITHIN_32(0, CLOCKS)),
     CALL(clock_getres, BROKER | KEEPER, WITHIN_32(0, CLOCKS)),
     CALL(clock_nanosleep, BROKER | KEEPER, WITHIN_32(0, CLOCKS)),
-    CALL(gettimeofday, BROKER | KEEPER),
-    CALL(time, BROKER | KEEPER),
     CALL(futex, BROKER | KEEPER),
     CALL(rt_sigprocmask, BROKER | KEEPER),
     CALL(getpid, BROKER | KEEPER),

@@ -11,6 +11,8 @@
 #include <linux/reboot.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -72,6 +74,9 @@ static struct pollfd poll_socket = {.fd = 0, .events = POLLIN};
 static struct open_how how = {.flags = O_RDONLY};
 static struct sock_filter allow_all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 static struct sock_fprog allow_all_program = {1, &allow_all};
+/* Of sockets: the verdict is how many bytes are kept. */
+static struct sock_filter hear_all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
+static struct sock_fprog hear_all_program = {1, &hear_all};
 static const unsigned long no_signals;
 static struct itimerval no_timer;
 static struct sigevent no_event = {.sigev_notify = SIGEV_NONE};
@@ -83,6 +88,8 @@ static socklen_t address_len = sizeof(sa_family_t), cred_len = sizeof(struct ucr
 static char *const done_argv[] = {(char *)(uintptr_t) "fence_probe", (char *)(uintptr_t) "--done", NULL},
                    *const done_envp[] = {NULL};
 static struct timex only_read;
+static struct flock a_lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+static const int one = 1;
 static const struct sched_param no_priority;
 static union bpf_attr a_map = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
 static struct perf_event_attr own_clock = {.type = PERF_TYPE_SOFTWARE,
@@ -114,10 +121,10 @@ static int with_file(command c) {
 }
 
 static int with_program(command c) {
-  (void)c;
   int error = at(memfd_create("fence", 0), FENCE_FD);
+  int program = c->role == SANDBOX_WORKER ? SANDBOX_PROGRAM : open("/proc/self/exe", O_RDONLY);
   for (ssize_t n = 1; n > 0 && error == 0;) {
-    n = pread(SANDBOX_PROGRAM, scratch, sizeof scratch, lseek(FENCE_FD, 0, SEEK_CUR));
+    n = pread(program, scratch, sizeof scratch, lseek(FENCE_FD, 0, SEEK_CUR));
     if (n < 0 || write(FENCE_FD, scratch, (size_t)n) != n) error = errno;
   }
   return error;
@@ -170,6 +177,10 @@ static int with_listener(command c) {
 static int with_caller(command c) {
   int error = with_listener(c);
   return error ? error : done(connect(FENCE_FD_2, (struct sockaddr *)&address, address_len));
+}
+
+static int with_tcp(command c) {
+  return (void)c, at(socket(AF_INET, SOCK_STREAM, 0), FENCE_FD);
 }
 
 static int with_parent_fd(command c) {
@@ -284,6 +295,15 @@ static int do_thread(command c) {
   return done(clone(do_nothing, scratch + sizeof scratch,
                     CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL));
 }
+/* With all flags that pthread_create asks for (sandbox_calls.c); what it takes for its own memory is `pages`. */
+static int do_library_thread(command c) {
+  (void)c;
+  static pid_t ids[2];
+  return done(clone(do_nothing, scratch + sizeof scratch, 0x3d0f00, NULL, &ids[0], pages + PAGE, &ids[1]));
+}
+static int do_clone_user(command c) {
+  return (void)c, child_of(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL));
+}
 static int do_clone(command c) {
   return (void)c, child_of(syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL));
 }
@@ -294,10 +314,17 @@ static int do_clone3(command c) {
 
 static int read_path(const char *path, off_t offset) {
   char byte;
-  int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY);
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY, 0);
   if (fd < 0) return errno;
   ssize_t n = pread(fd, &byte, 1, offset);
   return n == 1 ? 0 : n < 0 ? errno : ENODATA;
+}
+
+/* By a name that no control run of another user has taken. */
+static int do_open_own(command c) {
+  char name[32];
+  snprintf(name, sizeof name, "own-%u-%u", c->mode, c->act);
+  return done(syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
 }
 
 static int do_read_environment(command c) {

@@ -1,6 +1,6 @@
 /*
- * What a worker must not be able to do: a table of acts, and the few words in which fence_test tells fence_probe to try
- * one.
+ * What a worker, a broker and a keeper must not be able to do: a table of acts, and the few words in which fence_test
+ * tells fence_probe to try one.
  *
  * An act is, as far as the kernel lets it, one raw system call; what it needs (a descriptor, a page) is prepared before
  * the fence, so that the call itself meets the fence. In a control run the same act is tried by the same program
@@ -18,7 +18,7 @@ enum { FENCE_FD = 5, FENCE_FD_2 = 6 };
 enum fence_mode {
   FENCE_CONTROL, /* started without namespaces, not fenced */
   FENCE_SPAWNED, /* by sandbox_spawn, not fenced yet */
-  FENCE_ENTERED  /* as a worker runs */
+  FENCE_ENTERED  /* as its role runs */
 };
 
 /* On the probe's descriptor 0, followed by one byte that acts may read. */
@@ -29,7 +29,7 @@ struct fence_command {
   int32_t parent;   /* the process to molest */
   uint64_t secret;  /* address of a uint64_t in it */
   int32_t parent_fd;
-  uint32_t spare;
+  uint32_t role; /* enum sandbox_role */
 };
 #define FENCE_WAIT UINT32_MAX
 
@@ -68,6 +68,9 @@ struct fence_act {
   int (*prepare)(const struct fence_command *command); /* 0 or an error number; may be NULL */
   int (*act)(const struct fence_command *command);     /* 0 or an error number; NULL: */
   long call, args[6];                                  /* this system call */
+  unsigned may;     /* roles that may do it, bit i for enum sandbox_role i; all others are killed for it */
+  unsigned refused; /* roles in which it fails instead, with the error `refusal`, as long as Landlock holds */
+  int refusal;
   int reached; /* the error by which the kernel shows that only harmless arguments kept it from going through with it */
   const char *why; /* FENCE_NONE: why */
 };

@@ -1,7 +1,7 @@
 /*
- * Started as the worker is, it enters the worker's fence and then tries the one act that fence_test names. It tells
- * what it found, that it is inside, and what the act came to; of an act that is stopped as it should be, nothing is
- * told.
+ * Started as a worker, the broker or the keeper is, it enters their fence and then tries the one act that fence_test
+ * names. It tells what it found, that it is inside, and what the act came to; of an act that is stopped as it should
+ * be, nothing is told.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -84,7 +84,9 @@ static bool start(const struct fence_command *command, const struct fence_act *a
   int error = act != NULL ? fence_acts_prepare(act, command) : 0;
   close(SANDBOX_PROGRAM);
   sandbox_set fences = (sandbox_set)held;
-  if (command->mode == FENCE_ENTERED && sandbox_enter(SANDBOX_WORKER, NULL, &fences) != RESULT_OK) return false;
+  const enum sandbox_role role = (enum sandbox_role)command->role;
+  if (command->mode == FENCE_ENTERED && sandbox_enter(role, role == SANDBOX_BROKER ? "." : NULL, &fences) != RESULT_OK)
+    return false;
   reply.held = fences;
   return tell(FENCE_WORD_READY, error);
 }

@@ -94,7 +94,7 @@ static void check_status(pid_t pid, sandbox_set held) {
   }
 }
 
-static void check_limits(pid_t pid) {
+static void check_worker_limits(pid_t pid) {
   static const struct {
     const char *name;
     uint64_t most;
@@ -139,9 +139,9 @@ static unsigned count_entries(pid_t pid, const char *what) {
   return n;
 }
 
-static void check_descriptors(pid_t pid) {
+static void check_descriptors(pid_t pid, enum sandbox_role role) {
   char target[64] = "";
-  assert_int_equal(count_entries(pid, "fd"), 1);
+  assert_int_equal(count_entries(pid, "fd"), role == SANDBOX_WORKER ? 1 : 3);
   assert_true(readlink(proc_path(pid, "fd/0").text, target, sizeof target - 1) > 0);
   assert_memory_equal(target, "socket:[", 8);
 }
@@ -152,7 +152,7 @@ static void check_namespaces(pid_t pid, sandbox_set held) {
     enum sandbox_bit bit;
   } namespaces[] = {{"ns/net", SANDBOX_BIT_NETWORK},
                     {"ns/mnt", SANDBOX_BIT_MOUNT},
-                    {"ns/uts", SANDBOX_BIT_MOUNT},
+                    {"ns/uts", SANDBOX_BIT_NETWORK},
                     {"ns/pid", SANDBOX_BIT_PROCESSES},
                     {"ns/ipc", SANDBOX_BIT_IPC}};
   for (size_t i = 0; i < COUNT(namespaces); i++) {
@@ -173,9 +173,9 @@ static void check_root(pid_t pid) {
   assert_non_null(strstr(mounts, " / / ro,nosuid,nodev,noexec"));
 }
 
-void fence_process_check(pid_t pid, sandbox_set held) {
+void fence_process_check(pid_t pid, enum sandbox_role role, sandbox_set held) {
   check_status(pid, held);
-  check_limits(pid);
+  if (role == SANDBOX_WORKER) check_worker_limits(pid);
   if (HOLDS(held, UNDUMPABLE)) check_undumpable(pid);
   if (geteuid() != 0) {
     print_message(
@@ -183,7 +183,7 @@ void fence_process_check(pid_t pid, sandbox_set held) {
         (int)pid);
     return;
   }
-  check_descriptors(pid);
+  check_descriptors(pid, role);
   assert_int_equal(strlen(proc_text(pid, "environ")), 0);
   check_namespaces(pid, held);
   if (HOLDS(held, EMPTY_ROOT)) check_root(pid);

@@ -5,7 +5,7 @@
 
 /* `pid` waits inside its fence and claims to hold `held`. What only root may see of it is skipped, with a word about
  * it, if we are not root. */
-void fence_process_check(pid_t pid, sandbox_set held);
+void fence_process_check(pid_t pid, enum sandbox_role role, sandbox_set held);
 
 /* Fails over mappings that can be written and executed, and over executable ones besides its program's and the
  * kernel's. */

@@ -18,6 +18,7 @@
 
 static struct {
   int program;
+  enum sandbox_role role;
   const char *directory;
   int listener;
   pid_t owner;
@@ -38,7 +39,8 @@ static bool be_somebody(void) {
   return bind(self.listener, (struct sockaddr *)&name, len) == 0 && listen(self.listener, 64) == 0;
 }
 
-void fence_run_open(const char *probe, const char *directory) {
+void fence_run_open(const char *probe, enum sandbox_role role, const char *directory) {
+  self.role = role;
   self.program = open(probe, O_RDONLY | O_CLOEXEC);
   self.directory = directory;
 }
@@ -59,7 +61,7 @@ static _Noreturn void control_main(int socket) {
 
 static bool spawn(struct fence_run *run, enum fence_mode mode, int socket) {
   if (mode != FENCE_CONTROL)
-    return sandbox_spawn(SANDBOX_WORKER, "fence_probe", self.program, socket, &run->pid, &run->pidfd) == RESULT_OK;
+    return sandbox_spawn(self.role, "fence_probe", self.program, socket, &run->pid, &run->pidfd) == RESULT_OK;
   run->pid = fork();
   if (run->pid == 0) control_main(socket);
   return run->pid > 0;
@@ -116,7 +118,13 @@ bool fence_run_greet(struct fence_run *run, enum fence_mode mode, bool allowed, 
   struct {
     struct fence_command command;
     uint8_t more;
-  } c = {{.mode = mode, .allowed = allowed, .act = act, .parent = getpid(), .secret = (uintptr_t)&secret}, 'x'};
+  } c = {{.mode = mode,
+          .allowed = allowed,
+          .act = act,
+          .parent = getpid(),
+          .secret = (uintptr_t)&secret,
+          .role = self.role},
+         'x'};
   c.command.parent_fd = self.listener;
   size_t len = offsetof(__typeof__(c), more) + (act != FENCE_WAIT);
   return send(run->socket, &c, len, MSG_NOSIGNAL) == (ssize_t)len && hear(run, &run->ready) &&

@@ -25,8 +25,9 @@ struct fence_run {
   bool spoiled;         /* it wrote to this process's memory */
 };
 
-/* Where the probe is, and a directory that control runs may fill. Both stay in use. */
-void fence_run_open(const char *probe, const char *directory);
+/* Where the probe is, whose fence it enters, and a directory that control runs and the broker may fill. All stay in
+ * use. */
+void fence_run_open(const char *probe, enum sandbox_role role, const char *directory);
 /* Starts a probe and hears its first word. False, with the run ended, if there was none. */
 bool fence_run_start(struct fence_run *run, enum fence_mode mode, bool allowed, uint32_t act);
 /* Hears how the act came out, ends the probe and waits for it. */

@@ -6,6 +6,8 @@
  *   fence_test --root           only as root; 77 if it is not
  *   fence_test --unprivileged   as nobody, if root runs it
  *   fence_test --container      without what container engines refuse
+ *
+ * A second argument says whose fence: worker (the default), broker or keeper.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +35,7 @@
 #define SKIPPED 77
 
 static char directory[64], probe[4096], worker[4096];
+static enum sandbox_role role;
 static unsigned stopped, proven;
 
 /* ---- the acts ---- */
@@ -73,7 +76,8 @@ static bool check_control(const struct fence_act *act, struct fence_run *run) {
   }
   const bool killed = run->end == FENCE_KILLED && (run->value == SIGSEGV || run->value == SIGSYS);
   const bool excused = killed || (run->end == FENCE_FAILED && refusal(run->value));
-  if (act->control == FENCE_WORKS || !excused) fail_msg("%s: the control run failed", act->name);
+  char told[64];
+  if (act->control == FENCE_WORKS || !excused) fail_msg("%s: the control run %s", act->name, tell(run, told));
   return false;
 }
 
@@ -108,6 +112,42 @@ static void test_stopped(void **state) {
   proven += works;
 }
 
+/* What only the broker or the keeper may do works there as it does without a fence. */
+static void test_may(const struct fence_act *act, uint32_t index) {
+  struct fence_run control, fenced;
+  char told[64];
+  fence_run(&control, FENCE_CONTROL, false, index);
+  fence_run(&fenced, FENCE_ENTERED, false, index);
+  if (!check_control(act, &control)) return;
+  if (fenced.end != FENCE_DID) fail_msg("%s: %s", act->name, tell(&fenced, told));
+}
+
+static void test_refused(const struct fence_act *act, uint32_t index) {
+  struct fence_run control, fenced;
+  char told[64];
+  fence_run(&control, FENCE_CONTROL, false, index);
+  fence_run(&fenced, FENCE_ENTERED, false, index);
+  (void)check_control(act, &control);
+  if (act->refusal != ENOSYS && !(fenced.ready.held & BIT(LANDLOCK))) {
+    print_message("skipped: %s: landlock is not granted here\n", act->name);
+    return;
+  }
+  if (fenced.end != FENCE_FAILED || fenced.value != act->refusal) fail_msg("%s: %s", act->name, tell(&fenced, told));
+  stopped++;
+}
+
+static void test_forbidden(void **state) {
+  size_t count;
+  const struct fence_act *act = *state;
+  const uint32_t index = (uint32_t)(act - fence_acts_forbidden(&count));
+  if (act->may & 1u << role)
+    test_may(act, index);
+  else if (act->refused & 1u << role)
+    test_refused(act, index);
+  else
+    test_stopped(state);
+}
+
 static void test_enough(void **state) {
   (void)state;
   print_message("%u acts stopped, %u of them shown to work without the fence\n", stopped, proven);
@@ -118,6 +158,7 @@ static void test_enough(void **state) {
 static void test_allowed(void **state) {
   size_t count;
   const struct fence_act *acts = fence_acts_allowed(&count), *act = *state;
+  if (!(act->may & 1u << role)) return;
   for (enum fence_mode mode = FENCE_CONTROL; mode <= FENCE_ENTERED; mode++) {
     struct fence_run run;
     char told[64];
@@ -180,9 +221,15 @@ static void test_depth(void **state) {
 
 /* ---- the process ---- */
 
+/* A worker finds its socket and its program; the others their socket and standard error, twice. */
+static uint64_t descriptors_found(void) {
+  return role == SANDBOX_WORKER ? 1u << SANDBOX_SOCKET | 1u << SANDBOX_PROGRAM
+                                : 1u << SANDBOX_SOCKET | 1u << 1 | 1u << 2;
+}
+
 static void check_world(const struct fence_world *w, sandbox_set held) {
   assert_int_equal(w->environment, 0);
-  assert_int_equal(w->descriptors, 1u << SANDBOX_SOCKET | 1u << SANDBOX_PROGRAM);
+  assert_int_equal(w->descriptors, descriptors_found());
   assert_int_equal(w->descriptors_up, 0);
   if (held & BIT(USER)) assert_true(w->uid != 0 && w->gid != 0);
   if (geteuid() == 0) assert_int_equal(w->groups, 0);
@@ -197,7 +244,7 @@ static void wait_inside(struct fence_run *run) {
 }
 
 static void check_granted(sandbox_set held) {
-  const sandbox_set granted = fence_kernel_grants();
+  const sandbox_set granted = fence_kernel_grants() & (role == SANDBOX_WORKER ? SANDBOX_ALL : SANDBOX_SERVICE);
   for (unsigned bit = 0; bit < SANDBOX_COUNT; bit++) {
     const bool want = granted & 1u << bit, has = held & 1u << bit;
     if (want != has) fail_msg("%s: %s granted, %s held", sandbox_name(bit), want ? "is" : "not", has ? "is" : "not");
@@ -212,7 +259,7 @@ static void test_process(void **state) {
   check_granted(run.ready.held);
   check_world(&run.ready.world, run.ready.held);
   assert_true(fcntl(run.pidfd, F_GETFD) & FD_CLOEXEC);
-  fence_process_check(run.pid, run.ready.held);
+  fence_process_check(run.pid, role, run.ready.held);
   fence_run_reap(&run);
   assert_int_equal(run.end, FENCE_ENDED);
   assert_int_equal(run.value, 0);
@@ -238,7 +285,7 @@ static void test_parent_dies(void **state) {
   assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
   pid_t parent = fork();
   if (parent == 0) {
-    if (sandbox_spawn(SANDBOX_WORKER, "fence_probe", program, pair[1], &run.pid, &run.pidfd) != RESULT_OK) _exit(1);
+    if (sandbox_spawn(role, "fence_probe", program, pair[1], &run.pid, &run.pidfd) != RESULT_OK) _exit(1);
     close(pair[0]);
     close(pair[1]);
     for (;;) pause();
@@ -308,7 +355,7 @@ static void test_worker(void **state) {
   enum result r = dispatch_start(worker, &d);
   if (r != RESULT_OK) fail_msg("%s: %s", worker, result_name(r));
   check_granted(dispatch_worker(d)->fences);
-  fence_process_check(dispatch_pid(d), dispatch_worker(d)->fences);
+  fence_process_check(dispatch_pid(d), role, dispatch_worker(d)->fences);
   if (geteuid() == 0) fence_process_check_maps(dispatch_pid(d));
   dispatch_free(d);
 }
@@ -378,33 +425,32 @@ static int run_all(void) {
   size_t forbidden_count, allowed_count, n = 0;
   const struct fence_act *forbidden = fence_acts_forbidden(&forbidden_count);
   const struct fence_act *allowed = fence_acts_allowed(&allowed_count);
-  static const struct CMUnitTest others[] = {cmocka_unit_test(test_enough),
-                                             cmocka_unit_test(test_depth),
-                                             cmocka_unit_test(test_process),
-                                             cmocka_unit_test(test_killed),
-                                             cmocka_unit_test(test_parent_dies),
-                                             cmocka_unit_test(test_signals),
-                                             cmocka_unit_test(test_root_without_admin),
-                                             cmocka_unit_test(test_worker),
-                                             cmocka_unit_test(test_worker_refuses),
-                                             cmocka_unit_test(test_worker_file)};
-  const size_t count = forbidden_count + allowed_count + COUNT(others);
+  /* The last ones are a worker's alone. */
+  static const struct CMUnitTest others[] = {
+      cmocka_unit_test(test_enough),      cmocka_unit_test(test_process), cmocka_unit_test(test_killed),
+      cmocka_unit_test(test_parent_dies), cmocka_unit_test(test_signals), cmocka_unit_test(test_root_without_admin),
+      cmocka_unit_test(test_depth),       cmocka_unit_test(test_worker),  cmocka_unit_test(test_worker_refuses),
+      cmocka_unit_test(test_worker_file)};
+  const size_t other_count = role == SANDBOX_WORKER ? COUNT(others) : COUNT(others) - 4;
+  const size_t count = forbidden_count + allowed_count + other_count;
   struct CMUnitTest *tests = calloc(count, sizeof *tests);
   if (tests == NULL) return 1;
   for (size_t i = 0; i < forbidden_count; i++) {
     tests[n++] = (struct CMUnitTest){
-        .name = forbidden[i].name, .test_func = test_stopped, .initial_state = (void *)(uintptr_t)&forbidden[i]};
+        .name = forbidden[i].name, .test_func = test_forbidden, .initial_state = (void *)(uintptr_t)&forbidden[i]};
   }
   for (size_t i = 0; i < allowed_count; i++) {
     tests[n++] = (struct CMUnitTest){
         .name = allowed[i].name, .test_func = test_allowed, .initial_state = (void *)(uintptr_t)&allowed[i]};
   }
-  memcpy(tests + n, others, sizeof others);
-  if (!make_directory(directory) || chdir(directory) != 0) {
+  memcpy(tests + n, others, other_count * sizeof *others);
+  /* Root's broker is nobody. */
+  const bool made = make_directory(directory) && (geteuid() != 0 || chown(directory, 65534, 65534) == 0);
+  if (!made || chdir(directory) != 0) {
     free(tests);
     return 1;
   }
-  fence_run_open(probe, directory);
+  fence_run_open(probe, role, directory);
   int failed = _cmocka_run_group_tests("fence", tests, count, NULL, NULL);
   free(tests);
   return (remove_directory(directory) != 0) | (failed != 0);
@@ -427,7 +473,7 @@ static bool copy_program(const char *from, const char *folder, const char *name,
 }
 
 /* The build may be where only root can read, so nobody gets copies. */
-static int run_as_nobody(void) {
+static int run_as_nobody(const char *whose) {
   char copies[64], test[4096], probe_copy[4096], worker_copy[4096];
   int status = -1;
   if (!make_directory(copies) || chmod(copies, 0755) != 0) return 1;
@@ -438,7 +484,7 @@ static int run_as_nobody(void) {
   if (pid == 0) {
     if (!fence_kernel_become_nobody() || setenv("FENCE_PROBE", probe_copy, 1) != 0) _exit(1);
     if (setenv("NEOCOMPUTE_WORKER", worker_copy, 1) != 0) _exit(1);
-    execl(test, test, NULL);
+    execl(test, test, "--", whose, NULL);
     _exit(1);
   }
   while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
@@ -447,12 +493,16 @@ static int run_as_nobody(void) {
 }
 
 int main(int argc, char **argv) {
-  const char *how = argc > 1 ? argv[1] : "";
+  static const char *const roles[] = {
+      [SANDBOX_WORKER] = "worker", [SANDBOX_BROKER] = "broker", [SANDBOX_KEEPER] = "keeper"};
+  const char *how = argc > 1 ? argv[1] : "", *whose = argc > 2 ? argv[2] : "worker";
+  while (strcmp(whose, roles[role]) != 0)
+    if (++role == COUNT(roles)) return 1;
   find_program(probe, "FENCE_PROBE", FENCE_PROBE);
   find_program(worker, "NEOCOMPUTE_WORKER", NEOCOMPUTE_WORKER);
   signal(SIGPIPE, SIG_IGN);
   if (strcmp(how, "--root") == 0 && geteuid() != 0) return SKIPPED;
-  if (strcmp(how, "--unprivileged") == 0 && geteuid() == 0) return run_as_nobody();
+  if (strcmp(how, "--unprivileged") == 0 && geteuid() == 0) return run_as_nobody(whose);
   if (strcmp(how, "--container") == 0 && !fence_kernel_contain()) return 1;
   return run_all();
 }
