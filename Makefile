@@ -1,4 +1,4 @@
-# make run    sets up, builds, runs examples/hello.js and says what it did
+# make run    sets up, builds, starts the service, sends it examples/hello.js, verifies the receipt, keeps serving (ONCE=1: stops)
 # make test   sets up, builds in both bounds modes, runs every test    (SANITIZE=1 make test: with the sanitizers)
 # make bench  measures    make fuzz  fuzzes    make lint  clang-tidy    make format  clang-format    make install
 BUILD := $(if $(SANITIZE),build-asan,build)
@@ -26,7 +26,7 @@ $(EXPLICIT): setup
 	$(Q)cmake --build $@ >/dev/null
 
 run: all
-	$(Q)tools/run-hello $(BUILD)/neocompute
+	$(Q)exec tools/run-service $(BUILD)/neocompute $(ONCE)
 
 # Both builds at once: each is mostly one long compilation of generated C.
 builds: setup

@@ -106,8 +106,8 @@ const struct cli_verb cli_jobs = {
     .arguments = "[list | get ID | cancel ID | delete ID | follow ID]",
     .summary = "list, read, follow, cancel or delete jobs of a running service",
     .details =
-        "Prints the service's reply as it is. `follow` prints a job's events as they come.\n"
-        "`cancel` ends a running job; `delete` removes one that has ended.",
+        "Prints the service's reply as it is. `follow` prints a job's events as they\n"
+        "come. `cancel` ends a running job; `delete` removes one that has ended.",
     .options = options,
     .main = jobs_main,
 };

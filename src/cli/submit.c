@@ -215,8 +215,8 @@ const struct cli_verb cli_submit = {
     .arguments = "[OPTION…] SCRIPT",
     .summary = "send a script to a running service and print its reply",
     .details =
-        "Posts the script (a file, or \"-\") to a running service and prints the reply, JSON\n"
-        "on one line, as the service sent it: `neocompute verify` takes it.",
+        "Posts the script (a file, or \"-\") to a running service and prints the reply,\n"
+        "JSON on one line, as the service sent it: `neocompute verify` takes it.",
     .options = options,
     .main = submit_main,
 };
