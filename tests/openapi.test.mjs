@@ -38,6 +38,11 @@ test('the limits are those of the source', () => {
   assert.equal(properties.app_id.maxLength, define('ENVELOPE_NAME_MAX'));
 });
 
+test('the fences are those of the source', () => {
+  const names = [...read('src/sandbox/sandbox.h').matchAll(/X\([A-Z_]+, "([a-z_]+)"\)/g)].map(([, name]) => name);
+  assert.deepEqual(api.components.schemas.Fences.items.enum, names);
+});
+
 test('the members of a request are those of the source', () => {
   const fields = [...read('src/broker/envelope.c').matchAll(/\{\.name = "([a-z_.]+)"/g)].map(([, name]) => name);
   const { properties } = api.components.schemas.ExecuteRequest;
@@ -93,6 +98,7 @@ const wrong = [
   ['ExecuteResponse', 'FailedResponse', (v) => { v.error_code = 'oops'; }],
   ['ExecuteResponse', 'FailedResponse', (v) => { v.error_code = 'unauthorized'; }],
   ['ExecuteResponse', 'RunningResponse', (v) => { v.receipt = 'a'; }],
+  ['ExecuteResponse', 'FailedResponse', (v) => { v.error_details.cause = 1; }],
   ['Problem', 'UnknownField', (v) => { v.error_code = 'timeout'; }],
   ['Problem', 'UnknownField', (v) => { v.status = 200; }],
   ['Problem', 'UnknownField', (v) => { v.details = {}; }],
