@@ -100,7 +100,7 @@ void buf_put(struct buf *b, const void *data, size_t len) {
 }
 
 uint8_t *buf_extend(struct buf *b, size_t len) {
-  if (!buf_reserve(b, len)) return NULL;
+  if (!buf_reserve(b, len) || b->data == NULL) return NULL;
   b->len += len;
   return b->data + (b->len - len);
 }
@@ -165,6 +165,10 @@ void buf_printf(struct buf *b, const char *format, ...) {
 
 struct span buf_span(const struct buf *b) {
   return span_of(b->data, b->len);
+}
+
+struct span buf_since(const struct buf *b, size_t before) {
+  return span_of(b->data != NULL ? b->data + before : NULL, b->len - before);
 }
 
 void buf_clear(struct buf *b) {

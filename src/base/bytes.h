@@ -64,6 +64,8 @@ uint8_t *buf_extend(struct buf *b, size_t len);
 /* printf into the buffer (without the terminating NUL). Up to 255 bytes need no allocation but the buffer's own. */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct span buf_span(const struct buf *b);
+/* What was appended since the buffer had `before` bytes. */
+struct span buf_since(const struct buf *b, size_t before);
 /* Empties the buffer and forgets `bad`; memory is kept. */
 void buf_clear(struct buf *b);
 /* Wipes and frees. */

@@ -177,6 +177,8 @@ static void test_extend_gives_room_or_nothing(void **state) {
   assert_non_null(room);
   memset(room, 'x', 8);
   assert_true(span_is(buf_span(&b), "abxxxxxxxx"));
+  assert_true(span_is(buf_since(&b, 1), "bxxxxxxxx"));
+  assert_int_equal(buf_since(&b, 10).len, 0);
   assert_null(buf_extend(&b, 1));
   assert_true(b.bad && b.len == 10);
   buf_free(&b);

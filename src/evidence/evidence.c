@@ -43,7 +43,7 @@ static bool copy_text(const json_t *document, const char *name, struct buf *text
   if (value == NULL || value[0] == 0) return false;
   size_t before = text->len;
   buf_put_text(text, value);
-  *out = span_of(text->data + before, text->len - before);
+  *out = buf_since(text, before);
   return !text->bad;
 }
 
@@ -72,7 +72,7 @@ static bool read_nonce(const json_t *document, struct buf *text, struct evidence
   if (nonce == NULL) return true;
   size_t before = text->len;
   if (!json_is_string(nonce) || base64_get_url(text, span_text(json_string_value(nonce))) != RESULT_OK) return false;
-  v->nonce = span_of(text->data + before, text->len - before);
+  v->nonce = buf_since(text, before);
   return v->nonce.len >= 16 && v->nonce.len <= 64;
 }
 
@@ -135,7 +135,7 @@ static const char *take_document(const json_t *reply, struct buf *text, struct s
   size_t before = text->len;
   if (encoded == NULL || base64_get_url(text, span_text(encoded)) != RESULT_OK)
     return "the reply holds no document in base64url";
-  *document = span_of(text->data + before, text->len - before);
+  *document = buf_since(text, before);
   if (json_canonical(*document) != JSON_CANONICAL) return "the document is not canonical JSON";
   if (hash_sha256(document, 1, v->document_sha256) != RESULT_OK) return "hashing failed";
   text_put_hex(&hex, span_of(v->document_sha256, HASH_SIZE));

@@ -301,7 +301,7 @@ static enum result put_signed(struct sign_key *key, struct span header, struct s
   buf_put_u8(out, '.');
   base64_put_url(out, payload);
   if (out->bad) return RESULT_NO_MEMORY;
-  enum result r = sign_message(key, span_of(out->data + before, out->len - before), signature);
+  enum result r = sign_message(key, buf_since(out, before), signature);
   if (r != RESULT_OK) return r;
   buf_put_u8(out, '.');
   base64_put_url(out, span_of(signature, sizeof signature));
@@ -356,8 +356,8 @@ static enum result decode_both(struct buf *text, const struct parts *p, struct s
   size_t middle = text->len;
   r = decode(text, p->payload);
   if (r != RESULT_OK) return r;
-  *header = span_of(text->data + start, middle - start);
-  *payload = span_of(text->data + middle, text->len - middle);
+  *header = span_of(buf_since(text, start).data, middle - start);
+  *payload = buf_since(text, middle);
   return header->len <= RECEIPT_HEADER_MAX && payload->len <= RECEIPT_PAYLOAD_MAX ? RESULT_OK : RESULT_NOT_VERIFIED;
 }
 

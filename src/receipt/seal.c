@@ -35,11 +35,11 @@ enum result seal_open(const uint8_t key[AEAD_KEY], const struct seal_place *plac
   size_t before = text->len;
   enum result r = aead_open(key, buf_span(&aad), sealed, text);
   if (r != RESULT_OK) return r;
-  struct cursor c = cursor_of(span_of(text->data + before, text->len - before));
+  struct cursor c = cursor_of(buf_since(text, before));
   *reply = cursor_block(&c);
   *claims = cursor_block(&c);
   if (cursor_end(&c)) return RESULT_OK;
-  wipe(text->data + before, text->len - before);
+  if (text->len > before) wipe(text->data + before, text->len - before);
   text->len = before;
   *reply = *claims = span_of(NULL, 0);
   return RESULT_RECORD_CORRUPT;
