@@ -150,8 +150,9 @@ static enum result join(struct http_exchange *x, size_t first, size_t second) {
   buf_put_span(&joined, bytes_of(x, parts[first].value));
   for (size_t i = second; i < x->part_count; i++) {
     if (!span_equal(bytes_of(x, parts[i].name), bytes_of(x, parts[first].name))) continue;
-    buf_put_text(&joined, ", ");
-    buf_put_span(&joined, bytes_of(x, parts[i].value));
+    struct span value = bytes_of(x, parts[i].value);
+    if (joined.len > 0 && value.len > 0) buf_put_text(&joined, ", "); /* an empty element means nothing */
+    buf_put_span(&joined, value);
     parts[i].name.len = 0;
   }
   parts[first].value = (struct codec_part){(uint32_t)x->head.len, (uint32_t)joined.len};

@@ -383,7 +383,9 @@ static void test_fields(void **state) {
   struct side s;
   side_open(&s);
   s.hold = true;
-  feed_text(&s, GET "X-User-ID:\t u1 \t\r\nACCEPT: a\r\nCookie: x\r\naccept:b\r\nEmpty:\r\nAccept: c, d\r\n\r\n");
+  feed_text(&s, GET
+            "X-User-ID:\t u1 \t\r\nACCEPT: a\r\nCookie: x\r\naccept:b\r\nEmpty:\r\nAccept:\r\nAccept: c, d\r\nempty: "
+            "\r\n\r\n");
   assert_non_null(s.held);
   const struct http_request *r = http_request_of(s.held);
   assert_true(span_is(http_field_of(r, "x-user-id"), "u1"));
