@@ -37,11 +37,10 @@ struct http1 {
   bool chunked;                         /* the request's body */
   bool head_only, mute, chunked_answer; /* the request is HEAD; no body follows the head that was sent; or in chunks */
   bool delivered;                       /* the owner knows of `x` */
-  bool running;
-  bool line_skipped;       /* the one empty line that may come before a request */
-  uint8_t gap;             /* bytes since the last piece of a chunked body */
-  size_t scanned;          /* of a head that is not whole yet */
-  struct http_exchange *x; /* from its whole head to the end of its reply */
+  bool line_skipped;                    /* the one empty line that may come before a request */
+  uint8_t gap;                          /* bytes since the last piece of a chunked body */
+  size_t scanned;                       /* of a head that is not whole yet */
+  struct http_exchange *x;              /* from its whole head to the end of its reply */
   struct llhttp parser;
   struct queue in, out;
 };
@@ -527,19 +526,16 @@ static bool ready(const struct http1 *c) {
 
 static size_t run(struct http1 *c, struct span in) {
   size_t taken = 0;
-  c->running = true;
   while (taken < in.len && ready(c)) {
     struct span rest = span_of(in.data + taken, in.len - taken);
     size_t n = c->state == START ? take_head(c, rest) : take_body(c, rest);
     if (n == 0) break;
     taken += n;
   }
-  c->running = false;
   return taken;
 }
 
 static void run_queued(struct http1 *c) {
-  if (c->running) return;
   if (queue_len(&c->in) > 0) queue_take(&c->in, run(c, queue_span(&c->in)));
   if (c->state == ENDED) queue_empty(&c->in);
 }

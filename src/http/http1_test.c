@@ -1034,6 +1034,78 @@ static void test_long_head(void **state) {
   side_close(&s);
 }
 
+/* ---- no memory ---- */
+
+/* Linked in front of the C library's (tests/CMakeLists.txt). The n-th allocation from now on fails, once. */
+static unsigned allocations_left = 0;
+
+static bool fails(void) {
+  return allocations_left > 0 && --allocations_left == 0;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+void *__wrap_malloc(size_t size) {
+  return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+  return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size) {
+  return fails() ? NULL : __real_realloc(memory, size);
+}
+
+static void converse(struct side *s) {
+  static const char request[] = POST
+      "Expect: 100-continue\r\nAccept: a\r\nAccept: b\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n";
+  feed_text(s, request);
+  feed_text(s, "3\r\nabc\r\n");
+  feed_text(s, "0\r\n\r\n" GET "\r\n" GET);
+  if (s->held != NULL) reply_text(s, "one");
+  flush(s);
+  if (s->held == NULL) return;
+  http_begin(s->held, 200, NULL, 0);
+  (void)http_write(s->held, span_text("piece"));
+  http_end(take(s));
+  flush(s);
+  feed_text(s, "X: y");
+}
+
+/* Whatever is missing, a request is served, refused with a 500, or its connection ends; nothing is lost or done twice.
+ */
+static void test_no_memory(void **state) {
+  (void)state;
+  static uint8_t seen[4096], sent[8192];
+  bool complete = false;
+  unsigned n = 1;
+  for (; !complete; n++) {
+    struct side s;
+    side_open(&s);
+    s.hold = true;
+    s.seen = buf_fixed(seen, sizeof seen);
+    s.sent = buf_fixed(sent, sizeof sent);
+    allocations_left = n;
+    converse(&s);
+    complete = allocations_left > 0;
+    allocations_left = 0;
+    assert_true(n < 100);
+    char got[256];
+    statuses(buf_span(&s.sent), got, sizeof got);
+    if (complete) assert_string_equal(got, "100 200 200");
+    if (!complete && phase(&s) == CODEC_CLOSED && s.refusal != RESULT_OK) assert_int_equal(s.refusal, RESULT_NO_MEMORY);
+    side_close(&s);
+  }
+  assert_true(n > 10);
+}
+
 static void test_date(void **state) {
   (void)state;
   struct span date = codec_date();
@@ -1069,6 +1141,7 @@ int main(void) {
       cmocka_unit_test(test_gone),
       cmocka_unit_test(test_broken_parser),
       cmocka_unit_test(test_long_head),
+      cmocka_unit_test(test_no_memory),
       cmocka_unit_test(test_date),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
