@@ -5,6 +5,8 @@
 
 /* The largest number that every JSON reader holds exactly: no count of a job comes near. */
 #define COUNT_MAX ((UINT64_C(1) << 53) - 1)
+/* Of an error and of a stack: a worker shortens them. */
+#define ERROR_MAX 65536u
 /* What the worker puts behind an entry that was cut: "...(truncated)". */
 #define CUT_MARK 14u
 
@@ -80,6 +82,7 @@ static enum result hear_done(const struct conversation *c, struct span body, str
   if (!wire_get_done(body, done)) return RESULT_WORKER_LIED;
   if (done->id != c->job || !may_report(done->result) || !output_is_sound(c, done)) return RESULT_WORKER_LIED;
   if (done->steps > COUNT_MAX || done->memory_peak > COUNT_MAX) return RESULT_WORKER_LIED;
+  if (done->error.len > ERROR_MAX || done->stack.len > ERROR_MAX) return RESULT_WORKER_LIED;
   if (!text_utf8_valid(done->error) || !text_utf8_valid(done->stack)) return RESULT_WORKER_LIED;
   return RESULT_OK;
 }

@@ -304,7 +304,7 @@ static void start(struct job *job, const struct wire_execute *m, struct span bod
     return finish(job, &(struct wire_done){.result = RESULT_SECRET_NOT_FOUND, .error = m->secrets[0]});
   want_workers(j);
   if (j->waiting > 0 || !give(job, m)) wait(job, body);
-  want_workers(j);
+  jobs_idle(j);
 }
 
 enum result jobs_execute(struct jobs *j, struct span body) {
