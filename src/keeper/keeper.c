@@ -19,7 +19,7 @@
 #include "wire/link.h"
 
 #define CONTROL_MAX (256u << 10) /* the largest message from the supervisor: settings */
-#define WORKERS_MAX 256u
+#define WORKERS_MAX 1024u
 #define FAILED_STARTS_MAX 5 /* before any worker was ready: then there never will be one */
 
 struct keeper {
@@ -122,6 +122,7 @@ static bool on_meet(void *context, const struct wire_ready *ready) {
   const bool first = !k->identity.known;
   enum result r = identity_meet(&k->identity, k->keys, ready, now_seconds());
   if (r == RESULT_OK) {
+    if (first) workers_want(k->workers, 0, clock_monotonic_ms());
     introduce(k);
     return true;
   }
@@ -202,7 +203,7 @@ static enum result configure(struct keeper *k, const struct wire_keeper_setup *m
   if (r == RESULT_OK) r = config_get(m->config, c);
   if (r == RESULT_OK) open_log(c);
   if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS, 1, WORKERS_MAX, &most);
-  if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS_IDLE, 1, WORKERS_MAX, &idle);
+  if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS_IDLE, 0, WORKERS_MAX, &idle);
   config_free(c);
   k->most = (uint32_t)most;
   if (r == RESULT_OK) r = keys_new(m->master_key, &k->keys);
@@ -217,7 +218,8 @@ static enum result enter(struct keeper *k) {
   wire_put_keeper_up(&k->message, &(struct wire_up){k->fences});
   send_to(k, k->supervisor, &k->message);
   if (event_add(k->tick, &second) != 0) return RESULT_NO_MEMORY;
-  workers_want(k->workers, 0, clock_monotonic_ms());
+  /* One at least, whatever the settings: only a worker can say which engine it is. */
+  workers_want(k->workers, 1, clock_monotonic_ms());
   return RESULT_OK;
 }
 

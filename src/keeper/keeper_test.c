@@ -608,6 +608,18 @@ static void test_waits_for_a_worker(void **state) {
   assert_int_equal(stage_close(&stage), 0);
 }
 
+/* No worker is kept for jobs to come: each is started when it is asked for. */
+static void test_none_kept_idle(void **state) {
+  (void)state;
+  stage_open(&stage, &(struct stage_options){.worker = WORKER, .workers_idle = "0"});
+  kill_workers();
+  idle_for(100);
+  assert_int_equal(stage.spawned, 1);
+  expect_sum();
+  assert_int_equal(stage.spawned, 2);
+  assert_int_equal(stage_close(&stage), 0);
+}
+
 static void test_too_many_jobs(void **state) {
   (void)state;
   struct span body;
@@ -677,6 +689,7 @@ int main(void) {
       cmocka_unit_test(test_broker_lies),
       cmocka_unit_test(test_same_ticket_twice),
       cmocka_unit_test(test_waits_for_a_worker),
+      cmocka_unit_test(test_none_kept_idle),
       cmocka_unit_test(test_too_many_jobs),
       cmocka_unit_test(test_signals),
       cmocka_unit_test(test_no_workers),

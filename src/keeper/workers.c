@@ -208,6 +208,7 @@ struct worker *workers_give(struct workers *w, void *job, const struct wire_job 
   wipe(w->message.data, w->message.len);
   if (k == NULL) return NULL;
   k->job = job;
+  if (w->waiting > 0) w->waiting--; /* this one no longer does */
   move_to(k, BUSY);
   if (w->in[BUSY] > w->peak) w->peak = w->in[BUSY];
   balance(w);
