@@ -46,6 +46,7 @@ struct connection {
   enum codec_phase phase;
   uint64_t deadline_ms;
   bool is_woken, in_work, write_blocked, peer_ended, paused;
+  bool fresh; /* a request was handed up since its deadline was set: what is waited for is not the same any more */
   uint8_t begun[PREFACE]; /* of a connection whose protocol is not known yet */
   size_t begun_len;
   struct buf rest; /* produced, and not taken by the socket yet */
@@ -363,6 +364,8 @@ static void settle(struct connection *c) {
       bury(c);
       return;
     }
+    if (said && c->fresh) set_wait(c, WAIT_NONE);
+    c->fresh = false;
     if (said) set_wait(c, wait_for(c->phase));
   } else if (c->stage == STAGE_CHOOSE) {
     set_wait(c, c->begun_len > 0 ? WAIT_HEAD : WAIT_IDLE);
@@ -557,6 +560,8 @@ static void on_accept(evutil_socket_t listener, short what, void *context) {
 
 static void on_request(void *context, struct http_exchange *x) {
   struct http_server *s = context;
+  struct connection *c = x->codec->connection;
+  c->fresh = true;
   s->stats.requests++;
   s->handler.request(s->handler.context, x);
 }
