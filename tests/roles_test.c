@@ -117,9 +117,8 @@ static void *use_store(void *path) {
       "PRAGMA temp_store=MEMORY",
       "CREATE TABLE IF NOT EXISTS jobs(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID",
       "BEGIN",
-      "INSERT INTO jobs SELECT randomblob(16), randomblob(3000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
-      "SELECT "
-      "i+1 FROM n WHERE i<500) SELECT i FROM n)",
+      ("INSERT INTO jobs SELECT randomblob(16), randomblob(3000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+       "SELECT i+1 FROM n WHERE i<500) SELECT i FROM n)"),
       "COMMIT",
       "DELETE FROM jobs",
       "PRAGMA wal_checkpoint(TRUNCATE)",

@@ -194,7 +194,7 @@ static void when_drained(evutil_socket_t fd, short what, void *context) {
 
 static void on_grace_over(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
-  jobs_cancel_all(context);
+  jobs_interrupt_all(context);
 }
 
 /* ---- both links ---- */

@@ -118,16 +118,16 @@ void job_leave(struct job *job, struct call *call) {
   /* An asynchronous job belongs to its caller until it is accepted, and to itself from then on. */
   if ((job->async && job->stored) || is_awaited(job)) return;
   if (job->state == JOB_RUNNING)
-    job_cancel(job);
+    job_cancel(job, RESULT_CANCELLED);
   else if (job->state != JOB_COMMITTING)
     job_free(job);
 }
 
-void job_cancel(struct job *job) {
+void job_cancel(struct job *job, enum result why) {
   struct broker *b = job->broker;
   if (job->state != JOB_RUNNING || job->cancelled) return;
   job->cancelled = true;
-  wire_put_cancel(&b->outgoing, &(struct wire_cancel){.ticket = job->ticket});
+  wire_put_cancel(&b->outgoing, &(struct wire_cancel){.ticket = job->ticket, .result = why});
   broker_send(b);
 }
 
@@ -267,7 +267,7 @@ static void on_stored(void *context, const struct store_answer *answer) {
       call_problem(call, answer->result, NULL);
   }
   /* What could not be acknowledged need not run. */
-  if (answer->result != RESULT_OK && job->async) job_cancel(job);
+  if (answer->result != RESULT_OK && job->async) job_cancel(job, RESULT_CANCELLED);
   if (job->state == JOB_DONE) done(job);
 }
 
@@ -446,7 +446,24 @@ void jobs_recover(struct broker *b) {
 
 /* ---- the stop ---- */
 
-void jobs_cancel_all(struct broker *b) {
+/* What waits for its turn will not get one. */
+static void refuse_waiting(struct broker *b) {
+  struct job *waiting[64];
+  for (size_t count = 1; count > 0;) {
+    size_t at = 0;
+    count = 0;
+    for (struct job *job; count < 64 && (job = table_next(b->by_ticket, &at)) != NULL;) {
+      if (job->state == JOB_WAITING) waiting[count++] = job;
+    }
+    for (size_t i = 0; i < count; i++) {
+      refuse(waiting[i], RESULT_STOPPING);
+      job_free(waiting[i]);
+    }
+  }
+}
+
+void jobs_interrupt_all(struct broker *b) {
   size_t at = 0;
-  for (struct job *job; (job = table_next(b->by_ticket, &at)) != NULL;) job_cancel(job);
+  refuse_waiting(b);
+  for (struct job *job; (job = table_next(b->by_ticket, &at)) != NULL;) job_cancel(job, RESULT_INTERRUPTED);
 }

@@ -99,7 +99,7 @@ void records_delete(struct call *call) {
   struct job *job = job_find(call->broker, call->user, id);
   if (job != NULL && job->state == JOB_RUNNING) {
     job_join(job, call, CALL_GONE);
-    job_cancel(job);
+    job_cancel(job, RESULT_CANCELLED);
     return;
   }
   call_hold(call);

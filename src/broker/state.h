@@ -63,7 +63,7 @@ struct call {
 
 /* Answers. The call is the caller's no longer: it is freed once nothing more comes for it. */
 void call_reply(struct call *call, int status, const char *media_type, struct span body,
-                const struct http_field *fields, size_t field_count);
+                const struct http_field *more, size_t more_count);
 void call_json(struct call *call, int status, struct span body);
 /* `detail` may be NULL: the result's sentence. */
 void call_problem(struct call *call, enum result why, const char *detail);
@@ -145,7 +145,8 @@ void job_admit(struct job *job);
 void job_join(struct job *job, struct call *call, enum call_wait wait);
 /* The call waits no longer (its caller left). A job that nobody waits for is cancelled, unless it is asynchronous. */
 void job_leave(struct job *job, struct call *call);
-void job_cancel(struct job *job);
+/* The keeper ends it with `why`: RESULT_CANCELLED or RESULT_INTERRUPTED. */
+void job_cancel(struct job *job, enum result why);
 /* Takes the call out of the job's list, and nothing else. */
 void job_detach(struct job *job, struct call *call);
 void job_id_text(const uint8_t id[STORE_ID], char out[UUID_TEXT + 1]);
@@ -166,8 +167,8 @@ void jobs_expire_waiting(struct broker *b);
 /* Jobs of a service that is no more: tells the keeper; broker_recovered follows once all are stored as interrupted. */
 void jobs_recover(struct broker *b);
 void jobs_retry(struct broker *b);
-/* Cancels everything. */
-void jobs_cancel_all(struct broker *b);
+/* The service stops: ends everything. */
+void jobs_interrupt_all(struct broker *b);
 unsigned jobs_live(const struct broker *b);
 
 /* ---- events ---- */

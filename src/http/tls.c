@@ -35,7 +35,8 @@ static const char *use_certificates(SSL_CTX *ssl, struct span pem) {
 }
 
 /* A key with a pass phrase is not asked for one. */
-static int no_pass_phrase(char *out, int size, int writing, void *context) {
+static int no_pass_phrase(char *out /* NOLINT(readability-non-const-parameter): OpenSSL's type */, int size,
+                          int writing, void *context) {
   (void)out, (void)size, (void)writing, (void)context;
   return 0;
 }

@@ -339,9 +339,10 @@ void jobs_idle(struct jobs *j) {
 enum result jobs_cancel(struct jobs *j, struct span body) {
   struct wire_cancel m;
   if (!wire_get_cancel(body, &m)) return RESULT_PEER_LIED;
+  if (m.result != RESULT_CANCELLED && m.result != RESULT_INTERRUPTED) return RESULT_PEER_LIED;
   struct job *job = find(j, m.ticket);
   if (job == NULL) return RESULT_OK; /* its ENDED is on its way */
-  stop(job, RESULT_CANCELLED);
+  stop(job, (enum result)m.result);
   want_workers(j);
   return RESULT_OK;
 }

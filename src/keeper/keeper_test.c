@@ -81,7 +81,7 @@ static void expect_sum(void) {
 
 static void cancel(uint64_t ticket) {
   struct buf b = message();
-  wire_put_cancel(&b, &(struct wire_cancel){ticket});
+  wire_put_cancel(&b, &(struct wire_cancel){ticket, RESULT_CANCELLED});
   stage_tell(&stage, &b);
   buf_free(&b);
 }

@@ -113,7 +113,7 @@ static enum result read_row(sqlite3_stmt *s, struct store_job *job) {
   uint8_t *record = malloc(len > 0 ? len : 1);
   if (record == NULL) return RESULT_NO_MEMORY;
   if (len > 0) memcpy(record, sqlite3_column_blob(s, 6), len);
-  job->record = span_of(record, len);
+  job->record = (struct span){record, len};
   return RESULT_OK;
 }
 

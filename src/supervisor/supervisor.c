@@ -190,7 +190,8 @@ static void log_fences(const char *process, uint32_t fences) {
   char missing[256];
   struct buf b = buf_fixed(missing, sizeof missing);
   for (unsigned bit = 0; bit < SANDBOX_COUNT; bit++)
-    if (SANDBOX_SERVICE & ~fences & 1u << bit) buf_printf(&b, "%s%s", b.len > 0 ? " " : "", sandbox_name((enum sandbox_bit)bit));
+    if (SANDBOX_SERVICE & ~fences & 1u << bit)
+      buf_printf(&b, "%s%s", b.len > 0 ? " " : "", sandbox_name((enum sandbox_bit)bit));
   log_begin(LOG_INFO, "fenced");
   log_text("of", span_text(process));
   log_text("without", buf_span(&b));

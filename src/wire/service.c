@@ -23,7 +23,7 @@ bool service_in_order(enum service_peer sender, enum service_peer receiver, uint
   return false;
 }
 
-static const struct field cancel_fields[] = {FIELD(U64, wire_cancel, ticket)};
+static const struct field cancel_fields[] = {FIELD(U64, wire_cancel, ticket), FIELD(U32, wire_cancel, result)};
 
 static const struct field interrupt_fields[] = {FIELD(U64, wire_interrupt, ticket), FIELD(BYTES16, wire_interrupt, job),
                                                 FIELD(BYTES32, wire_interrupt, user),

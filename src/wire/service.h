@@ -76,10 +76,11 @@ struct wire_execute {
   struct span secrets[WIRE_SECRETS_MAX]; /* names */
 };
 
-/* CANCEL: the job's ENDED comes, with RESULT_CANCELLED unless it ended first. An unknown ticket is no fault: its ENDED
- * may be on its way. */
+/* CANCEL: the job's ENDED comes, with this result (RESULT_CANCELLED, or RESULT_INTERRUPTED if the service stops) unless
+ * it ended first. An unknown ticket is no fault: its ENDED may be on its way. */
 struct wire_cancel {
   uint64_t ticket;
+  uint32_t result;
 };
 
 /* One sealed record and where it was found: all of it is bound into the seal. */
@@ -217,12 +218,13 @@ struct wire_up {
 #define SERVICE_PLAIN(X)                                                                                        \
   X(cancel, CANCEL, cancel)                                                                                     \
   X(interrupt, INTERRUPT, interrupt)                                                                            \
-  X(attest, ATTEST, attest) X(identity, IDENTITY, identity) X(stored, STORED, stored) X(logged, LOGGED, logged) \
-      X(ended, ENDED, ended) X(attested, ATTESTED, attested) X(gauges, GAUGES, gauges)                          \
-          X(keeper_setup, KEEPER_SETUP, keeper_setup) X(broker_setup, BROKER_SETUP, broker_setup)               \
-              X(listener, LISTENER, listener) X(tls, TLS, tls) X(worker_started, WORKER_STARTED, worker)        \
-                  X(worker_gone, WORKER_GONE, worker) X(stop, STOP, stop) X(keeper_up, KEEPER_UP, up)           \
-                      X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker) X(kill, KILL, worker) X(nice, NICE, nice)
+  X(attest, ATTEST, attest)                                                                                     \
+  X(identity, IDENTITY, identity) X(stored, STORED, stored) X(logged, LOGGED, logged) X(ended, ENDED, ended)    \
+      X(attested, ATTESTED, attested) X(gauges, GAUGES, gauges) X(keeper_setup, KEEPER_SETUP, keeper_setup)     \
+          X(broker_setup, BROKER_SETUP, broker_setup) X(listener, LISTENER, listener) X(tls, TLS, tls)          \
+              X(worker_started, WORKER_STARTED, worker) X(worker_gone, WORKER_GONE, worker) X(stop, STOP, stop) \
+                  X(keeper_up, KEEPER_UP, up) X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker)               \
+                      X(kill, KILL, worker) X(nice, NICE, nice)
 
 #define SERVICE_DECLARE(name, NAME, type)                           \
   void wire_put_##name(struct buf *b, const struct wire_##type *m); \

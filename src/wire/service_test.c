@@ -158,7 +158,7 @@ static const uint8_t filling[64] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 1
 #define TEXT(literal) \
   { (const uint8_t *)(literal), sizeof(literal) - 1 }
 
-static const struct wire_cancel sample_cancel = {7};
+static const struct wire_cancel sample_cancel = {7, RESULT_CANCELLED};
 static const struct wire_interrupt sample_interrupt = {1, {2, 3}, {4, 5}, TEXT("sealed")};
 static const struct wire_attest sample_attest = {1, TEXT("nonce of 16 byte")};
 static const struct wire_identity sample_identity = {TEXT("engine"), TEXT("process"), TEXT("sim"), 3,
