@@ -25,8 +25,8 @@ static void print_help(FILE *out) {
       "  neocompute VERB --help   what a verb takes\n"
       "  neocompute --version     the version\n"
       "\n"
-      "Exit status: 0 completed, 1 the script failed, 2 usage, or a script or input\n"
-      "refused before it ran, 3 a fault of the service.\n",
+      "Exit status: 0 completed or verified, 1 the script failed or was not verified,\n"
+      "2 usage, or a script or input refused before it ran, 3 a fault of the service.\n",
       out);
 }
 
