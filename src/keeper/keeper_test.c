@@ -495,6 +495,19 @@ static void test_encrypted_output(void **state) {
   expect_part(ended.reply, "\"encrypted_output\":\"");
   expect_part(ended.reply, "\"output_hash\":\"");
   assert_false(has(ended.reply, "\"output\":"));
+  struct wire_identity id = {0};
+  struct receipt_claims c = {0};
+  struct buf text = buf_new(RECEIPT_MAX);
+  uint8_t key[SIGN_PUBLIC], salt[RECEIPT_SALT], output[HASH_SIZE];
+  assert_int_equal(crypto_init(), RESULT_OK);
+  assert_true(wire_get_identity(buf_span(&stage.identity), &id));
+  signing_key(&id, key);
+  assert_int_equal(receipt_read(member(ended.reply, "receipt"), key, &text, &c), RESULT_OK);
+  assert_true(base64_read_url(member(ended.reply, "receipt_salt"), salt, sizeof salt));
+  assert_int_equal(receipt_commit(salt, span_text("{\"n\":1}"), output), RESULT_OK);
+  assert_memory_equal(c.output, output, sizeof output);
+  buf_free(&text);
+  crypto_free();
   assert_int_equal(stage_close(&stage), 0);
 }
 

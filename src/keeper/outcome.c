@@ -97,6 +97,9 @@ static enum result build(struct keys *keys, const struct identity *id, const str
   texts_begin(&t);
   uuid_put(&t.uuid, o->job);
   enum result r = protect(keys, o, claims.output, &t);
+  /* What is sealed to the caller must not be guessed at through its hash. */
+  if (r == RESULT_OK && o->done->result == RESULT_OK && o->flags & WIRE_EXECUTE_ENCRYPT_ONLY)
+    r = receipt_commit(o->facts->salt, o->done->output, claims.output);
   if (r == RESULT_OK) r = certify(keys, id, o, &t, &claims);
   if (r == RESULT_OK) put_reply(id, o, &t, reply);
   r = whole(r, reply);
