@@ -3,23 +3,27 @@
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* One to three bytes become that many characters and one. */
-static size_t encode_group(const char *alphabet, const uint8_t *in, size_t len, uint8_t out[4]) {
-  uint32_t v = (uint32_t)in[0] << 16 | (len > 1 ? (uint32_t)in[1] << 8 : 0) | (len > 2 ? in[2] : 0);
-  for (size_t i = 0; i <= len; i++) out[i] = (uint8_t)alphabet[v >> (18 - 6 * i) & 63];
-  return len + 1;
+/* Three bytes become four characters. */
+static void encode_group(const char *alphabet, const uint8_t in[3], uint8_t out[4]) {
+  out[0] = (uint8_t)alphabet[in[0] >> 2];
+  out[1] = (uint8_t)alphabet[(in[0] & 3) << 4 | in[1] >> 4];
+  out[2] = (uint8_t)alphabet[(in[1] & 15) << 2 | in[2] >> 6];
+  out[3] = (uint8_t)alphabet[in[2] & 63];
 }
 
+/* `size` characters: what the last one or two bytes need, and padding if there is room for it. */
 static void put(struct buf *b, const char *alphabet, struct span bytes, size_t size) {
   uint8_t *out = buf_extend(b, size);
-  if (b->bad) return;
-  size_t at = 0;
-  for (size_t i = 0; i < bytes.len; i += 3) {
-    uint8_t group[4] = {'=', '=', '=', '='};
-    size_t left = bytes.len - i;
-    encode_group(alphabet, bytes.data + i, left < 3 ? left : 3, group);
-    for (size_t k = 0; k < 4 && at < size; k++) out[at++] = group[k];
-  }
+  if (out == NULL) return;
+  size_t whole = bytes.len / 3, left = bytes.len % 3;
+  for (size_t i = 0; i < whole; i++) encode_group(alphabet, bytes.data + 3 * i, out + 4 * i);
+  if (left == 0) return;
+  uint8_t last[3] = {0}, group[4];
+  memcpy(last, bytes.data + 3 * whole, left);
+  encode_group(alphabet, last, group);
+  if (left == 1) group[2] = '=';
+  group[3] = '=';
+  memcpy(out + 4 * whole, group, size - 4 * whole);
 }
 
 void base64_put(struct buf *b, struct span bytes) {
