@@ -110,15 +110,18 @@ static void use_tls(int server_fd, int client_fd) {
   EVP_PKEY_free(key);
 }
 
+static const char insert_500[] =
+    "INSERT INTO jobs SELECT randomblob(16), randomblob(3000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT "
+    "i + 1 FROM n WHERE i < 500) SELECT i FROM n)";
+
 static void *use_store(void *path) {
-  static const char *const statements[] = {
+  const char *const statements[] = {
       "PRAGMA journal_mode=WAL",
       "PRAGMA synchronous=FULL",
       "PRAGMA temp_store=MEMORY",
       "CREATE TABLE IF NOT EXISTS jobs(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID",
       "BEGIN",
-      ("INSERT INTO jobs SELECT randomblob(16), randomblob(3000) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
-       "SELECT i+1 FROM n WHERE i<500) SELECT i FROM n)"),
+      insert_500,
       "COMMIT",
       "DELETE FROM jobs",
       "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -282,7 +285,8 @@ int main(int argc, char **argv) {
   uint64_t held = 0;
   if (argc == 2 && strncmp(argv[0], "roles: ", 7) == 0 &&
       text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) == RESULT_OK)
-    return live(strcmp(argv[0] + 7, "broker") == 0 ? SANDBOX_BROKER : SANDBOX_KEEPER, (sandbox_set)held);
+    _exit(live(strcmp(argv[0] + 7, "broker") == 0 ? SANDBOX_BROKER : SANDBOX_KEEPER,
+               (sandbox_set)held)); /* without a search for leaks, which clones */
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_broker), cmocka_unit_test(test_keeper)};
   return cmocka_run_group_tests_name("roles", tests, make_directory, remove_directory);
 }

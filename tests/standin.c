@@ -3,7 +3,6 @@
  * the setting auth.jwt_audience. Without it they do as they should: the keeper starts two workers, the broker says that
  * it serves, and is drained at once when told to stop.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -82,7 +81,7 @@ static void misbehave_keeper(void) {
   if (acts("keeper: spawns too many")) ask_spawn(1000000);
   if (acts("keeper: nice below zero")) ask_nice(0, UINT32_MAX);
   if (acts("keeper: exits")) _exit(9);
-  if (acts("keeper: crashes")) raise(SIGKILL);
+  if (acts("keeper: crashes")) __builtin_trap();
   if (acts("keeper: says what the broker says")) wire_put_empty(&b, WIRE_DRAINED);
   if (acts("keeper: long message")) {
     msg_begin(&b, WIRE_SPAWN);
@@ -96,8 +95,8 @@ static void misbehave_keeper(void) {
 static void hear_worker(struct channel_message *m) {
   struct wire_worker w;
   if (m->type == WIRE_WORKER_STARTED && wire_get_worker_started(m->body, &w) && w.number == 1) {
-    ask_nice(1, 10);
-    ask_nice(1, 0);
+    if (acts("keeper: lowers a priority") || acts("keeper: gives it back")) ask_nice(1, 10);
+    if (acts("keeper: gives it back")) ask_nice(1, 0);
     if (acts("keeper: replaces")) ask_kill(1);
   }
   if (m->type == WIRE_WORKER_GONE && wire_get_worker_gone(m->body, &w)) {

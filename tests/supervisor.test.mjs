@@ -2,7 +2,7 @@
 // ends or lies. The program is neocompute-standin: the same command line and supervisor, with a keeper and a broker that can
 // be told to misbehave (tests/standin.c).
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,8 +27,9 @@ const put = (name, content) => { const path = join(folder, name); writeFileSync(
 // A started service: `lines` are its log so far; `ended` resolves to {status, signal, lines, ms}.
 function serve(args = [], env = {}, options = {}) {
   const state = join(folder, `state-${count++}`);
-  const child = spawn(program, ['serve', '--listen=127.0.0.1:0', '--metrics-listen=', `--state=${state}`, ...args],
-    { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'], ...options });
+  const [command, ...before] = [...(options.through ?? []), program];
+  const child = spawn(command, [...before, 'serve', '--listen=127.0.0.1:0', '--metrics-listen=', `--state=${state}`, ...args],
+    { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'], detached: options.detached });
   const service = { child, pid: child.pid, state, lines: [], text: '' };
   const waiting = [];
   running.add(child);
@@ -124,10 +125,12 @@ describe('a start', () => {
     assert.doesNotMatch((await service.ended).text, /c0ffee/);
   });
 
-  test('memory of the supervisor holds no key once it runs', onlyRoot, async () => {
+  test('memory of the supervisor holds no key once it runs', onlyRoot, async (t) => {
     const service = await up([], { COMPUTE_MASTER_KEY: KEY });
     const needles = [Buffer.from(KEY, 'hex'), Buffer.from(KEY)];
-    const maps = readFileSync(`/proc/${service.pid}/maps`, 'utf8').matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw.*?(\S*)$/gm);
+    const text = readFileSync(`/proc/${service.pid}/maps`, 'utf8');
+    if (text.includes('libasan')) return void (t.skip('AddressSanitizer keeps a copy of the environment'), service.child.kill('SIGTERM'));
+    const maps = text.matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw.*?(\S*)$/gm);
     const memory = openSync(`/proc/${service.pid}/mem`, 'r');
     let looked = 0;
     for (const [, from, to] of maps) {
@@ -269,6 +272,37 @@ describe('a process ends or lies', () => {
     assert.equal((await service.ended).status, 0);
   });
 
+  // Who need not be root may give a priority back if he has the right to (RLIMIT_NICE); else the worker is replaced.
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const root = process.getuid() === 0;
+  const cases = [['by whoever runs this', [], root], ['by nobody with the right', ['prlimit', '--nice=20:20', ...nobody], true],
+    ['by nobody without', ['prlimit', '--nice=0:0', ...nobody], false]].filter(([, [word, ...words]]) =>
+    !word || (root && spawnSync(word, [...words, 'true']).status === 0));
+  for (const [name, through, kept] of cases) {
+    test(`a priority lowered ${name}`, async () => {
+      const service = serve(['--auth-jwt-audience=keeper: lowers a priority', '--state=memory'], {}, { through });
+      await service.event('listening');
+      const nice = (pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=\w )/)[1].split(' ')[16];
+      await until(() => children(service.pid).some((pid) => nice(pid) === '10'));
+      service.child.kill('SIGTERM');
+      assert.equal((await service.ended).status, 0);
+    });
+    test(`a priority given back ${name}`, async () => {
+      const service = serve(['--auth-jwt-audience=keeper: gives it back', '--state=memory'], {}, { through });
+      if (kept) {
+        await service.event('listening');
+        await until(() => children(service.pid).length === 4);
+        await sleep(50);
+        assert.equal(service.lines.some(({ event }) => event === 'standin_gone' || event === 'priority_refused'), false);
+      } else {
+        await service.event('priority_refused');
+        assert.equal((await service.event('standin_gone')).worker, 1);
+      }
+      service.child.kill('SIGTERM');
+      assert.equal((await service.ended).status, 0);
+    });
+  }
+
   const lies = ['keeper: spawns the same', 'keeper: spawns too many', 'keeper: nice below zero', 'keeper: says what the broker says',
     'keeper: long message', 'keeper: up again', 'keeper: no fence', 'broker: drained too early', 'broker: spawns'];
   for (const lie of lies) test(lie, () => over(serve([`--auth-jwt-audience=${lie}`]), 'process_lied'));
@@ -299,6 +333,17 @@ describe('a process ends or lies', () => {
   });
 });
 
+describe('the systemd unit', () => {
+  const analyze = spawnSync('systemd-analyze', ['--version']).status === 0;
+  test('has nothing that systemd would complain of', { skip: !analyze && 'systemd-analyze is not installed' }, () => {
+    const unit = readFileSync('deploy/systemd/neocompute.service', 'utf8');
+    assert.match(unit, /^ExecStart=\/usr\/local\/bin\/neocompute serve /m);
+    const path = put('neocompute.service', unit.replace('/usr/local/bin/neocompute', program));
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' });
+    assert.deepEqual([status, stderr], [0, '']);
+  });
+});
+
 describe('certificates', () => {
   test('are handed over, and again at SIGHUP; bad ones are not', async () => {
     const cert = put('server.pem', PEM), key = put('server.key', PEM), ca = put('ca.pem', PEM);
@@ -321,7 +366,7 @@ describe('certificates', () => {
     const { require_client, client_ca } = await service.event('standin_tls');
     assert.deepEqual([require_client, client_ca], [1, 2 * PEM.length]);
     assert.deepEqual([(await service.event('standin_setup')).auth, (await service.event('standin_setup')).strict], ['mtls', 1]);
-    assert.doesNotMatch(readFileSync(`/proc/${service.pid}/environ`, 'utf8'), /MARBLE_KEY/);
+    if (process.getuid() === 0) assert.doesNotMatch(readFileSync(`/proc/${service.pid}/environ`, 'utf8'), /MARBLE_KEY/);
     service.child.kill('SIGTERM');
     assert.equal((await service.ended).status, 0);
   });

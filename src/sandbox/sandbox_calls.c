@@ -188,6 +188,7 @@ static const struct rule rules[] = {
     CALL(prlimit64, WORKER | BROKER | KEEPER),
     CALL(sched_getaffinity, WORKER),
     CALL(uname, BROKER | KEEPER),
+    CALL(prctl, BROKER | KEEPER), /* names for mappings */
 #endif
 };
 
