@@ -371,9 +371,8 @@ static int on_frame_begin(nghttp2_session *session, const nghttp2_frame_hd *fram
   struct http2 *c = context;
   bool useful = frame->type == NGHTTP2_HEADERS || (frame->type == NGHTTP2_DATA && frame->length > 0);
   c->noise = useful ? 0 : c->noise + 1;
-  if (c->noise <= NOISE_MAX) return 0;
-  c->flooded = true;
-  return NGHTTP2_ERR_CALLBACK_FAILURE;
+  if (c->noise > NOISE_MAX) c->flooded = true;
+  return c->flooded ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
 static int on_head_begin(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
@@ -429,7 +428,8 @@ static int on_body(nghttp2_session *session, uint8_t flags, int32_t id, const ui
   return nghttp2_session_consume(session, id, len);
 }
 
-/* Both GOAWAYs of a graceful end (RFC 9113 §6.8): between them the peer heard of the first. */
+/* A graceful end (RFC 9113 §6.8): GOAWAY, which names no stream; a ping behind it; when that came back, what the peer
+ * sent before it knew has arrived, and the GOAWAY that counts is sent. */
 static void take_ping(struct http2 *c, const nghttp2_frame *frame) {
   if (c->drain != NOTICED || !(frame->hd.flags & NGHTTP2_FLAG_ACK)) return;
   c->drain = LEAVING;
@@ -456,6 +456,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 /* A reply that overtook its request: the rest of that is not wanted (RFC 9113 §8.1). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
   struct http2 *c = context;
+  if (frame->hd.type == NGHTTP2_GOAWAY && c->drain == NOTICED)
+    check(c, nghttp2_submit_ping(session, NGHTTP2_FLAG_NONE, NULL));
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
   struct stream *s = stream_of(c, frame->hd.stream_id);
@@ -488,7 +490,8 @@ static void deliver(struct http2 *c) {
 }
 
 static uint32_t error_of(ssize_t error) {
-  return error == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR;
+  bool flood = error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+  return flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR;
 }
 
 static void http2_receive(struct codec *codec, struct span bytes) {
@@ -565,7 +568,6 @@ static void http2_drain(struct codec *codec) {
   if (c->drain != SERVING || c->ended) return;
   c->drain = NOTICED;
   check(c, nghttp2_submit_shutdown_notice(c->session));
-  check(c, nghttp2_submit_ping(c->session, NGHTTP2_FLAG_NONE, NULL));
   c->base.wake(c->base.connection);
 }
 
