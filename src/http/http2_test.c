@@ -292,6 +292,7 @@ static ssize_t upload(nghttp2_session *session, int32_t id, uint8_t *to, size_t 
   return (ssize_t)n;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): nghttp2's type */
 static ssize_t never(nghttp2_session *session, int32_t id, uint8_t *to, size_t most, uint32_t *flags,
                      nghttp2_data_source *source, void *context) {
   (void)session, (void)id, (void)to, (void)most, (void)flags, (void)source, (void)context;
