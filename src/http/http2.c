@@ -25,14 +25,16 @@
 #define SETTINGS_MAX 32u
 #define ACKS_MAX 200u /* of pings and settings, unsent */
 #define RESETS_A_SECOND 20u
+#define LINGERING_MAX 8u
 #define NOISE_MAX 10000u /* frames in a row that are neither a request nor its body nor let a reply go on */
 
 /* Where a stream stands; each place has its list, in order of entry. */
 enum place {
   ARRIVING,
-  READY,    /* whole, and the owner does not know of it yet */
-  HELD,     /* with the owner; its reply may have begun */
-  REPLYING, /* no exchange any more; its reply is on the way */
+  READY,     /* whole, and the owner does not know of it yet */
+  HELD,      /* with the owner; its reply may have begun */
+  REPLYING,  /* no exchange any more; its reply is on the way */
+  LINGERING, /* the reply is out, and the peer has not ended its request, which nobody reads */
   PLACES
 };
 
@@ -66,6 +68,7 @@ struct http2 {
   bool flooded; /* noted in a callback, acted upon after it */
   enum drain drain;
   unsigned noise;
+  unsigned lingering;
   unsigned abandoned; /* streams that ended before their reply, less those that got theirs */
   size_t waiting;     /* bytes in all streams' `out` */
   struct span frame;  /* nghttp2's, taken from it and not produced yet */
@@ -117,6 +120,7 @@ static void drop_out(struct stream *s) {
 static void stream_free(struct stream *s) {
   const struct codec_events *events = s->c->base.events;
   TAILQ_REMOVE(&s->c->streams[s->place], s, link);
+  if (s->place == LINGERING) s->c->lingering--;
   if (s->place == HELD) events->gone(events->context, s->x);
   codec_exchange_free(s->x);
   drop_out(s);
@@ -428,11 +432,30 @@ static int on_body(nghttp2_session *session, uint8_t flags, int32_t id, const ui
   return nghttp2_session_consume(session, id, len);
 }
 
+/* A reply that overtook its request. The peer may be told to stop by RST_STREAM (RFC 9113 §8.1), but curl 7.88 then
+ * forgets the reply; without it, it stops by itself, as others do, and the stream's window, which nobody widens any
+ * more, sees to it. So only those who do it again and again are told, or those whom a graceful end waits for. */
+static void stop_lingering(struct http2 *c) {
+  unsigned most = c->drain == LEAVING ? 0 : LINGERING_MAX;
+  for (; c->lingering > most; c->lingering--) {
+    struct stream *oldest = TAILQ_FIRST(&c->streams[LINGERING]);
+    move(oldest, REPLYING);
+    reset(oldest, NGHTTP2_NO_ERROR);
+  }
+}
+
+static void linger(struct stream *s) {
+  move(s, LINGERING);
+  s->c->lingering++;
+  stop_lingering(s->c);
+}
+
 /* A graceful end (RFC 9113 §6.8): GOAWAY, which names no stream; a ping behind it; when that came back, what the peer
  * sent before it knew has arrived, and the GOAWAY that counts is sent. */
 static void take_ping(struct http2 *c, const nghttp2_frame *frame) {
   if (c->drain != NOTICED || !(frame->hd.flags & NGHTTP2_FLAG_ACK)) return;
   c->drain = LEAVING;
+  stop_lingering(c);
   int32_t last = nghttp2_session_get_last_proc_stream_id(c->session);
   check(c, nghttp2_submit_goaway(c->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0));
 }
@@ -453,7 +476,6 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
   return 0;
 }
 
-/* A reply that overtook its request: the rest of that is not wanted (RFC 9113 §8.1). */
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
   struct http2 *c = context;
   if (frame->hd.type == NGHTTP2_GOAWAY && c->drain == NOTICED)
@@ -461,7 +483,7 @@ static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *c
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
   if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
   struct stream *s = stream_of(c, frame->hd.stream_id);
-  if (s != NULL && nghttp2_session_get_stream_remote_close(session, s->id) == 0) reset(s, NGHTTP2_NO_ERROR);
+  if (s != NULL && nghttp2_session_get_stream_remote_close(session, s->id) == 0) linger(s);
   return 0;
 }
 
@@ -472,7 +494,7 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
   struct http2 *c = context;
   struct stream *s = stream_of(c, id);
   if (s == NULL) return 0;
-  bool whole = s->place == REPLYING && unsent(s) == 0;
+  bool whole = (s->place == REPLYING || s->place == LINGERING) && unsent(s) == 0;
   if (!whole && ++c->abandoned > c->base.limits->streams) c->flooded = true;
   if (whole && c->abandoned > 0) c->abandoned--;
   stream_free(s);
