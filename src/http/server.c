@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <event2/event_struct.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,9 +23,10 @@
 #define WRITE_BYTES 65536u
 #define READS_AT_ONCE 8 /* then others have their turn */
 #define ACCEPTS_AT_ONCE 64
-#define TICK_MS 50           /* how exact deadlines are */
+#define TICK_MS 50u          /* how exact deadlines are */
 #define LINGER_MS 2000u      /* after the last reply, for a peer that still sends */
 #define NO_DESCRIPTOR_MS 100 /* until accepting is tried again */
+#define ENDS_AT_ONCE 64
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"; /* RFC 9113 §3.4 */
 #define PREFACE (sizeof preface - 1)
@@ -38,15 +40,14 @@ struct connection {
   struct http_server *server;
   TAILQ_ENTRY(connection) all, waiting, woken;
   int fd;
-  struct event readable, writable, closed;
+  struct event readable, writable;
   struct tls *tls;
   struct codec *codec;
   enum stage stage;
   enum wait wait;
   enum codec_phase phase;
   uint64_t deadline_ms;
-  bool is_woken, in_work, write_blocked, peer_ended, paused;
-  bool fresh; /* a request was handed up since its deadline was set: what is waited for is not the same any more */
+  bool is_woken, in_work, write_blocked, peer_ended, paused, asked; /* … a request came in this turn */
   uint8_t begun[PREFACE]; /* of a connection whose protocol is not known yet */
   size_t begun_len;
   struct buf rest; /* produced, and not taken by the socket yet */
@@ -59,7 +60,10 @@ TAILQ_HEAD(connections, connection);
 struct http_server {
   struct event_base *loop;
   int listener;
-  struct event *accept, *tick, *work;
+  struct event *accept, *accept_again, *tick, *work;
+  uint64_t tick_ms; /* when it is, 0: never */
+  int ends;         /* an epoll of connections that are not read: tells when their peers leave */
+  struct event *ended;
   struct tls_context *tls;
   struct http_limits limits;
   struct http_handler handler;
@@ -81,27 +85,41 @@ static unsigned wait_ms(const struct http_server *s, enum wait wait) {
   return table[wait];
 }
 
+/* Rings at the deadline, or a little later together with others. */
+static void set_tick(struct http_server *s, uint64_t now, uint64_t deadline) {
+  uint64_t left = deadline > now ? deadline - now : 0;
+  if (left < TICK_MS) left = TICK_MS;
+  if (s->tick_ms != 0 && s->tick_ms <= now + left) return;
+  const struct timeval soon = {.tv_sec = (time_t)(left / 1000), .tv_usec = (suseconds_t)(left % 1000 * 1000)};
+  s->tick_ms = now + left;
+  evtimer_add(s->tick, &soon);
+}
+
 static void set_wait(struct connection *c, enum wait wait) {
   struct http_server *s = c->server;
   if (c->wait == wait) return;
   if (c->wait != WAIT_NONE) TAILQ_REMOVE(&s->waiting[c->wait], c, waiting);
   c->wait = wait;
   if (wait == WAIT_NONE) return;
-  c->deadline_ms = clock_monotonic_ms() + wait_ms(s, wait);
+  uint64_t now = clock_monotonic_ms();
+  c->deadline_ms = now + wait_ms(s, wait);
   TAILQ_INSERT_TAIL(&s->waiting[wait], c, waiting);
-  if (!evtimer_pending(s->tick, NULL)) {
-    const struct timeval soon = {.tv_usec = TICK_MS * 1000};
-    evtimer_add(s->tick, &soon);
-  }
+  set_tick(s, now, c->deadline_ms);
 }
 
-/* Again the whole time: the peer took something. */
+/* Again the whole time: something was done. */
 static void renew_wait(struct connection *c, enum wait wait) {
   set_wait(c, WAIT_NONE);
   set_wait(c, wait);
 }
 
 /* ---- the end of a connection ---- */
+
+static void free_codec(struct connection *c) {
+  struct codec *codec = c->codec;
+  c->codec = NULL;
+  if (codec != NULL) codec->ops->free(codec);
+}
 
 static void bury(struct connection *c) {
   struct http_server *s = c->server;
@@ -110,11 +128,9 @@ static void bury(struct connection *c) {
   set_wait(c, WAIT_NONE);
   event_del(&c->readable);
   event_del(&c->writable);
-  event_del(&c->closed);
   if (c->is_woken) TAILQ_REMOVE(&s->woken, c, woken);
   c->is_woken = false;
-  if (c->codec != NULL) c->codec->ops->free(c->codec);
-  c->codec = NULL;
+  free_codec(c);
   if (c->tls != NULL) tls_close(c->tls);
   tls_free(c->tls);
   c->tls = NULL;
@@ -134,14 +150,33 @@ static void free_dead(struct http_server *s) {
   }
 }
 
+/* Reading stops. The peer's departure is still told, by an epoll of its own: libevent would not pass on that a
+ * connection was reset to one who waits for EV_CLOSED alone, and ask the kernel again and again. */
+static void pause_reading(struct connection *c) {
+  if (c->paused) return;
+  c->paused = true;
+  event_del(&c->readable);
+  struct epoll_event end = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = c};
+  if (epoll_ctl(c->server->ends, EPOLL_CTL_ADD, c->fd, &end) != 0) bury(c);
+}
+
+static void read_on(struct connection *c) {
+  if (!c->paused) return;
+  c->paused = false;
+  epoll_ctl(c->server->ends, EPOLL_CTL_DEL, c->fd, NULL);
+  event_add(&c->readable, NULL);
+  /* TLS may hold bytes that the socket will not announce again. */
+  if (c->tls != NULL) event_active(&c->readable, EV_READ, 0);
+}
+
 /* All is said. What the peer still sends is read and forgotten, so that it gets the reply and not a reset. */
 static void begin_linger(struct connection *c) {
   c->stage = STAGE_LINGER;
+  free_codec(c);
   if (c->tls != NULL) tls_close(c->tls);
   shutdown(c->fd, SHUT_WR);
   event_del(&c->writable);
-  event_del(&c->closed);
-  event_add(&c->readable, NULL);
+  read_on(c);
   set_wait(c, WAIT_LINGER);
 }
 
@@ -299,8 +334,8 @@ static void peer_ended(struct connection *c) {
   if (c->stage == STAGE_SERVE) produce(c);
   if (c->stage == STAGE_DEAD) return;
   enum codec_phase phase = c->codec != NULL ? c->codec->ops->phase(c->codec) : CODEC_IDLE;
-  /* A reply that is under way may still arrive; a request that is only held has lost its caller. */
-  if (c->rest.len == 0 || phase == CODEC_HELD) bury(c);
+  /* The last reply may still arrive; a request that is held, or not even whole, has lost its caller. */
+  if (c->rest.len == 0 || (phase != CODEC_IDLE && phase != CODEC_CLOSED)) bury(c);
 }
 
 static void receive(struct connection *c) {
@@ -329,27 +364,17 @@ static void receive(struct connection *c) {
 /* ---- a turn: read, answer, set what is waited for ---- */
 
 static enum wait wait_for(enum codec_phase phase) {
-  static const enum wait table[] = {[CODEC_IDLE] = WAIT_IDLE,
-                                    [CODEC_HEAD] = WAIT_HEAD,
-                                    [CODEC_BODY] = WAIT_BODY,
-                                    [CODEC_HELD] = WAIT_NONE,
-                                    [CODEC_CLOSED] = WAIT_NONE};
+  static const enum wait table[] = {[CODEC_IDLE] = WAIT_IDLE, [CODEC_HEAD] = WAIT_HEAD,     [CODEC_BODY] = WAIT_BODY,
+                                    [CODEC_HELD] = WAIT_NONE, [CODEC_SENDING] = WAIT_WRITE, [CODEC_CLOSED] = WAIT_NONE};
   return table[phase];
 }
 
-/* Reading goes on while a request is held, so that its caller's departure is seen; where it must not, because what is
- * read could not be kept, the kernel is asked for the end of the stream alone. */
+/* Reading goes on while a request is held, so that its caller's departure is seen, until no more can be kept. */
 static void watch(struct connection *c) {
-  bool paused = !wants_input(c);
-  if (paused == c->paused) return;
-  c->paused = paused;
-  if (paused) {
-    event_del(&c->readable);
-    event_add(&c->closed, NULL);
-  } else {
-    event_del(&c->closed);
-    event_add(&c->readable, NULL);
-  }
+  if (wants_input(c))
+    read_on(c);
+  else
+    pause_reading(c);
 }
 
 static void settle(struct connection *c) {
@@ -364,9 +389,9 @@ static void settle(struct connection *c) {
       bury(c);
       return;
     }
-    if (said && c->fresh) set_wait(c, WAIT_NONE);
-    c->fresh = false;
+    if (said && c->asked) set_wait(c, WAIT_NONE); /* the deadlines of the next request are its own */
     if (said) set_wait(c, wait_for(c->phase));
+    c->asked = false;
   } else if (c->stage == STAGE_CHOOSE) {
     set_wait(c, c->begun_len > 0 ? WAIT_HEAD : WAIT_IDLE);
   }
@@ -380,17 +405,14 @@ static void work(struct connection *c) {
   c->in_work = false;
 }
 
+/* TLS is closed on our side; below it, bytes are bytes. */
 static void discard(struct connection *c) {
-  size_t count = 0;
-  enum tls_step step = TLS_DONE;
-  /* TLS is closed on our side; below it, bytes are bytes. */
-  for (int i = 0; i < READS_AT_ONCE && step == TLS_DONE; i++) {
+  for (int i = 0; i < READS_AT_ONCE; i++) {
     ssize_t n = recv(c->fd, c->server->in, sizeof c->server->in, MSG_DONTWAIT);
-    count = n > 0 ? (size_t)n : 0;
-    step = n > 0 ? TLS_DONE : n < 0 && (errno == EAGAIN || errno == EINTR) ? TLS_WANT_READ : TLS_ENDED;
+    if (n > 0) continue;
+    if (n == 0 || (errno != EAGAIN && errno != EINTR)) bury(c);
+    return;
   }
-  (void)count;
-  if (step == TLS_ENDED) bury(c);
 }
 
 static void go_on_with_handshake(struct connection *c) {
@@ -435,14 +457,18 @@ static void on_writable(evutil_socket_t fd, short what, void *context) {
   c->in_work = false;
 }
 
-static void on_closed(evutil_socket_t fd, short what, void *context) {
-  (void)fd, (void)what;
-  struct connection *c = context;
+static void on_end(struct connection *c) {
   if (c->stage == STAGE_DEAD) return;
   c->in_work = true;
   peer_ended(c);
-  event_del(&c->closed); /* once is enough: the kernel would say it for ever */
   c->in_work = false;
+}
+
+static void on_ended(evutil_socket_t ends, short what, void *context) {
+  (void)what, (void)context;
+  struct epoll_event events[ENDS_AT_ONCE];
+  int count = epoll_wait(ends, events, ENDS_AT_ONCE, 0);
+  for (int i = 0; i < count; i++) on_end(events[i].data.ptr);
 }
 
 /* ---- the loop's other events ---- */
@@ -458,9 +484,9 @@ static void on_work(evutil_socket_t fd, short what, void *context) {
   free_dead(s);
 }
 
-/* A request that did not arrive in time is told so; everything else just ends. */
+/* The codec says good-bye, if it is not the socket itself that takes nothing. */
 static void expire(struct connection *c) {
-  if (c->stage != STAGE_SERVE || (c->wait != WAIT_HEAD && c->wait != WAIT_BODY)) {
+  if (c->stage != STAGE_SERVE || c->rest.len > 0) {
     bury(c);
     return;
   }
@@ -475,13 +501,12 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   struct http_server *s = context;
   uint64_t now = clock_monotonic_ms();
-  bool any = false;
+  struct connection *c;
+  s->tick_ms = 0;
   for (int i = 0; i < WAIT_COUNT; i++) {
-    for (struct connection *c; (c = TAILQ_FIRST(&s->waiting[i])) != NULL && c->deadline_ms <= now;) expire(c);
-    any |= !TAILQ_EMPTY(&s->waiting[i]);
+    while ((c = TAILQ_FIRST(&s->waiting[i])) != NULL && c->deadline_ms <= now) expire(c);
+    if (c != NULL) set_tick(s, now, c->deadline_ms);
   }
-  const struct timeval soon = {.tv_usec = TICK_MS * 1000};
-  if (any) evtimer_add(s->tick, &soon);
 }
 
 /* ---- accepting ---- */
@@ -521,7 +546,6 @@ static void connection_new(struct http_server *s, int fd, const struct sockaddr_
   name_peer(c, address);
   event_assign(&c->readable, s->loop, fd, EV_READ | EV_PERSIST, on_readable, c);
   event_assign(&c->writable, s->loop, fd, EV_WRITE | EV_PERSIST, on_writable, c);
-  event_assign(&c->closed, s->loop, fd, EV_CLOSED | EV_PERSIST, on_closed, c);
   event_add(&c->readable, NULL);
   TAILQ_INSERT_TAIL(&s->all, c, all);
   s->stats.connections++;
@@ -551,7 +575,7 @@ static void on_accept(evutil_socket_t listener, short what, void *context) {
     /* No descriptor, or no memory: the kernel keeps them waiting, and we do not spin. */
     const struct timeval pause = {.tv_usec = NO_DESCRIPTOR_MS * 1000};
     event_del(s->accept);
-    event_base_once(s->loop, -1, EV_TIMEOUT, on_accept_again, s, &pause);
+    evtimer_add(s->accept_again, &pause);
     return;
   }
 }
@@ -560,8 +584,7 @@ static void on_accept(evutil_socket_t listener, short what, void *context) {
 
 static void on_request(void *context, struct http_exchange *x) {
   struct http_server *s = context;
-  struct connection *c = x->codec->connection;
-  c->fresh = true;
+  ((struct connection *)x->codec->connection)->asked = true;
   s->stats.requests++;
   s->handler.request(s->handler.context, x);
 }
@@ -608,10 +631,14 @@ static struct http_limits with_defaults(const struct http_limits *given) {
 
 static enum result start(struct http_server *s) {
   s->accept = event_new(s->loop, s->listener, EV_READ | EV_PERSIST, on_accept, s);
+  s->accept_again = evtimer_new(s->loop, on_accept_again, s);
   s->tick = evtimer_new(s->loop, on_tick, s);
   s->work = evtimer_new(s->loop, on_work, s);
-  bool good = s->accept != NULL && s->tick != NULL && s->work != NULL && event_add(s->accept, NULL) == 0;
-  return good ? RESULT_OK : RESULT_NO_MEMORY;
+  s->ends = epoll_create1(EPOLL_CLOEXEC);
+  if (s->ends < 0) return RESULT_IO;
+  s->ended = event_new(s->loop, s->ends, EV_READ | EV_PERSIST, on_ended, s);
+  bool made = s->accept != NULL && s->accept_again != NULL && s->tick != NULL && s->work != NULL && s->ended != NULL;
+  return made && event_add(s->accept, NULL) == 0 && event_add(s->ended, NULL) == 0 ? RESULT_OK : RESULT_NO_MEMORY;
 }
 
 enum result http_server_new(struct event_base *loop, int listener, const struct http_tls *tls,
@@ -624,6 +651,7 @@ enum result http_server_new(struct event_base *loop, int listener, const struct 
   }
   s->loop = loop;
   s->listener = listener;
+  s->ends = -1;
   s->limits = with_defaults(limits);
   s->handler = *handler;
   s->events = (struct codec_events){s, on_request, on_gone, on_refusal, on_reserve, on_release};
@@ -659,6 +687,7 @@ void http_server_drain(struct http_server *s) {
   if (s->draining) return;
   s->draining = true;
   event_del(s->accept);
+  event_del(s->accept_again);
   close(s->listener);
   s->listener = -1;
   for (struct connection *c = TAILQ_FIRST(&s->all), *next; c != NULL; c = next) {
@@ -676,14 +705,21 @@ struct http_stats http_server_stats(const struct http_server *s) {
   return s->stats;
 }
 
+static void free_event(struct event *event) {
+  if (event != NULL) event_free(event);
+}
+
 void http_server_free(struct http_server *s) {
   if (s == NULL) return;
-  if (s->accept != NULL) event_free(s->accept);
+  free_event(s->accept);
+  free_event(s->accept_again);
   if (s->listener >= 0) close(s->listener);
   for (struct connection *c; (c = TAILQ_FIRST(&s->all)) != NULL;) bury(c);
   free_dead(s);
-  if (s->tick != NULL) event_free(s->tick);
-  if (s->work != NULL) event_free(s->work);
+  free_event(s->tick);
+  free_event(s->work);
+  free_event(s->ended);
+  if (s->ends >= 0) close(s->ends);
   tls_context_free(s->tls);
   buf_free(&s->out);
   wipe(s->in, sizeof s->in);

@@ -14,26 +14,6 @@ struct tls {
 
 /* ---- certificates from memory ---- */
 
-static BIO *memory(struct span pem) {
-  return pem.len > INT32_MAX ? NULL : BIO_new_mem_buf(pem.data, (int)pem.len);
-}
-
-/* The first certificate is ours, those behind it are its chain. */
-static const char *use_certificates(SSL_CTX *ssl, struct span pem) {
-  BIO *bio = memory(pem);
-  X509 *certificate = bio != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-  const char *problem = certificate == NULL ? "the certificate is not PEM" : NULL;
-  if (problem == NULL && SSL_CTX_use_certificate(ssl, certificate) != 1) problem = "the certificate cannot be used";
-  for (X509 *next; problem == NULL && (next = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL;) {
-    if (SSL_CTX_add0_chain_cert(ssl, next) == 1) continue;
-    X509_free(next);
-    problem = "the certificate's chain cannot be used";
-  }
-  X509_free(certificate);
-  BIO_free(bio);
-  return problem;
-}
-
 /* A key with a pass phrase is not asked for one. */
 static int no_pass_phrase(char *out /* NOLINT(readability-non-const-parameter): OpenSSL's type */, int size,
                           int writing, void *context) {
@@ -41,28 +21,58 @@ static int no_pass_phrase(char *out /* NOLINT(readability-non-const-parameter): 
   return 0;
 }
 
-static const char *use_key(SSL_CTX *ssl, struct span pem) {
-  BIO *bio = memory(pem);
-  EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL) : NULL;
-  const char *problem = NULL;
-  if (key == NULL)
-    problem = "the private key is not PEM, or needs a pass phrase";
-  else if (SSL_CTX_use_PrivateKey(ssl, key) != 1 || SSL_CTX_check_private_key(ssl) != 1)
-    problem = "the private key does not belong to the certificate";
+/* The next of several certificates, NULL behind the last. What is no certificate is not passed over. */
+static X509 *next_certificate(BIO *bio, bool *broken) {
+  ERR_clear_error();
+  X509 *certificate = PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL);
+  *broken = certificate == NULL && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE;
+  return certificate;
+}
+
+/* The first certificate is ours, those behind it are its chain. */
+static const char *use_certificates(SSL_CTX *ssl, BIO *bio) {
+  bool broken = false;
+  X509 *certificate = next_certificate(bio, &broken);
+  if (certificate == NULL) return "the certificate is not PEM";
+  bool used = SSL_CTX_use_certificate(ssl, certificate) == 1;
+  X509_free(certificate);
+  if (!used) return "the certificate cannot be used";
+  while ((certificate = next_certificate(bio, &broken)) != NULL) {
+    if (SSL_CTX_add0_chain_cert(ssl, certificate) == 1) continue;
+    X509_free(certificate);
+    return "the certificate's chain cannot be used";
+  }
+  return broken ? "the certificate's chain is not PEM" : NULL;
+}
+
+static const char *use_key(SSL_CTX *ssl, BIO *bio) {
+  EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
+  if (key == NULL) return "the private key is not PEM, or needs a pass phrase";
+  bool fits = SSL_CTX_use_PrivateKey(ssl, key) == 1 && SSL_CTX_check_private_key(ssl) == 1;
   EVP_PKEY_free(key);
-  BIO_free(bio);
+  return fits ? NULL : "the private key does not belong to the certificate";
+}
+
+static const char *use_client_ca(SSL_CTX *ssl, BIO *bio) {
+  bool broken = false;
+  size_t count = 0;
+  const char *problem = NULL;
+  for (X509 *ca; problem == NULL && (ca = next_certificate(bio, &broken)) != NULL; X509_free(ca)) {
+    if (X509_cmp_current_time(X509_get0_notAfter(ca)) <= 0) problem = "a client CA has expired";
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ssl), ca) != 1 || SSL_CTX_add_client_CA(ssl, ca) != 1)
+      problem = "a client CA cannot be used";
+    count++;
+  }
+  if (problem == NULL && (broken || count == 0)) problem = "the client CA is not PEM";
   return problem;
 }
 
-static const char *use_client_ca(SSL_CTX *ssl, struct span pem) {
-  BIO *bio = memory(pem);
-  X509_STORE *store = SSL_CTX_get_cert_store(ssl);
-  size_t count = 0;
-  for (X509 *ca; bio != NULL && (ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; X509_free(ca)) {
-    if (X509_STORE_add_cert(store, ca) == 1 && SSL_CTX_add_client_CA(ssl, ca) == 1) count++;
-  }
+/* Has `use` read a PEM text. */
+static const char *from_memory(SSL_CTX *ssl, struct span pem, const char *(*use)(SSL_CTX *ssl, BIO *bio)) {
+  BIO *bio = pem.len > INT32_MAX ? NULL : BIO_new_mem_buf(pem.data == NULL ? (const void *)"" : pem.data, (int)pem.len);
+  const char *problem = bio == NULL ? "a certificate or key is too large, or there is no memory" : use(ssl, bio);
   BIO_free(bio);
-  return count > 0 ? NULL : "the client CA holds no certificate in PEM";
+  return problem;
 }
 
 /* ---- the context ---- */
@@ -89,12 +99,12 @@ static const char *configure(SSL_CTX *ssl, const struct http_tls *config) {
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(ssl, session_context, sizeof session_context - 1);
   SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
-  const char *problem = use_certificates(ssl, config->certificate);
-  if (problem == NULL) problem = use_key(ssl, config->key);
-  if (problem != NULL || config->client_ca.len == 0) return problem;
+  const char *problem = from_memory(ssl, config->certificate, use_certificates);
+  if (problem == NULL) problem = from_memory(ssl, config->key, use_key);
+  if (problem != NULL || config->client_ca.data == NULL) return problem;
   SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (config->require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
   SSL_CTX_set_purpose(ssl, X509_PURPOSE_SSL_CLIENT);
-  return use_client_ca(ssl, config->client_ca);
+  return from_memory(ssl, config->client_ca, use_client_ca);
 }
 
 enum result tls_context_new(const struct http_tls *config, char *problem, size_t problem_size,
@@ -134,25 +144,28 @@ struct tls *tls_new(const struct tls_context *context, int fd) {
   return NULL;
 }
 
+/* The error queue is the thread's: each call below begins with an empty one, whoever left something in it. */
 static enum tls_step step(struct tls *t, int returned) {
   if (returned == 1) return TLS_DONE;
   int error = SSL_get_error(t->ssl, returned);
-  ERR_clear_error();
   if (error == SSL_ERROR_WANT_READ) return TLS_WANT_READ;
   return error == SSL_ERROR_WANT_WRITE ? TLS_WANT_WRITE : TLS_ENDED;
 }
 
 enum tls_step tls_handshake(struct tls *t) {
+  ERR_clear_error();
   return step(t, SSL_do_handshake(t->ssl));
 }
 
 enum tls_step tls_read(struct tls *t, void *out, size_t size, size_t *count) {
   *count = 0;
+  ERR_clear_error();
   return step(t, SSL_read_ex(t->ssl, out, size, count));
 }
 
 enum tls_step tls_write(struct tls *t, const void *bytes, size_t len, size_t *count) {
   *count = 0;
+  ERR_clear_error();
   return step(t, SSL_write_ex(t->ssl, bytes, len, count));
 }
 
@@ -168,21 +181,33 @@ bool tls_chose_http2(const struct tls *t) {
   return span_is(span_of(name, len), "h2");
 }
 
-/* The first DNS name, lower case. One with a NUL or another strange byte in it is none. */
-static char *dns_name(X509 *certificate) {
-  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-  char *found = NULL;
-  for (int i = 0; names != NULL && found == NULL && i < sk_GENERAL_NAME_num(names); i++) {
-    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-    if (name->type != GEN_DNS) continue;
-    size_t len = (size_t)ASN1_STRING_length(name->d.dNSName);
-    const char *text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
-    found = len < 254 && memchr(text, 0, len) == NULL ? strndup(text, len) : NULL;
-  }
-  GENERAL_NAMES_free(names);
-  for (char *c = found; c != NULL && *c != 0; c++) {
+static bool is_dns_name(const char *name, size_t len) {
+  return len > 0 && len < 254 &&
+         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.*") == len;
+}
+
+/* Lower case; NULL for one with a NUL or another strange byte in it. */
+static char *dns_name_of(const ASN1_IA5STRING *string) {
+  size_t len = (size_t)ASN1_STRING_length(string);
+  const char *text = (const char *)ASN1_STRING_get0_data(string); /* OpenSSL puts a NUL behind it */
+  char *name = is_dns_name(text, len) ? strndup(text, len) : NULL;
+  for (char *c = name; c != NULL && *c != 0; c++) {
     if (*c >= 'A' && *c <= 'Z') *c |= 0x20;
   }
+  return name;
+}
+
+/* The first DNS name, and no other instead of it. */
+static char *first_dns_name(X509 *certificate) {
+  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+  char *found = NULL;
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) { /* -1 of NULL */
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+    if (name->type != GEN_DNS) continue;
+    found = dns_name_of(name->d.dNSName);
+    break;
+  }
+  GENERAL_NAMES_free(names);
   return found;
 }
 
@@ -190,7 +215,7 @@ void tls_identify(const struct tls *t, struct http_peer *peer) {
   X509 *certificate = SSL_get0_peer_certificate(t->ssl);
   if (certificate == NULL || SSL_get_verify_result(t->ssl) != X509_V_OK) return;
   peer->verified = true;
-  char *name = dns_name(certificate);
+  char *name = first_dns_name(certificate);
   if (name != NULL) peer->dns_name = name;
 }
 
