@@ -24,11 +24,12 @@ struct codec_events {
 
 /* What a connection is doing, for its deadlines. */
 enum codec_phase {
-  CODEC_IDLE,  /* nothing begun */
-  CODEC_HEAD,  /* a request's head is arriving */
-  CODEC_BODY,  /* its body is */
-  CODEC_HELD,  /* the owner has a request and owes the reply */
-  CODEC_CLOSED /* once what is pending is sent, the connection ends */
+  CODEC_IDLE,    /* nothing begun */
+  CODEC_HEAD,    /* a request's head is arriving */
+  CODEC_BODY,    /* its body is */
+  CODEC_HELD,    /* the owner has a request and owes the reply */
+  CODEC_SENDING, /* replies wait for the peer's flow control to let them go (HTTP/2) */
+  CODEC_CLOSED   /* once what is pending is sent, the connection ends */
 };
 
 struct codec;

@@ -588,6 +588,7 @@ static void http1_expire(struct codec *codec) {
       give_up(c);
       break;
     case CODEC_HELD: /* the owner has the time it takes */
+    case CODEC_SENDING:
     case CODEC_CLOSED:
       break;
   }

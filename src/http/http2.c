@@ -43,9 +43,9 @@ struct stream {
   struct http2 *c;
   int32_t id;
   enum place place;
-  bool body;        /* ARRIVING: its head is whole */
-  bool due;         /* ARRIVING: the deadline that comes next is its own, see http2_expire */
-  bool host_known;  /* by :authority */
+  bool body;       /* ARRIVING: its head is whole */
+  bool due;        /* the deadline that comes next is its own, see http2_expire; REPLYING: unless some of it goes out */
+  bool host_known; /* by :authority */
   bool host_agreed; /* … and Host said the same */
   bool head_only, mute, ended, deferred;
   enum result fault; /* of its head */
@@ -185,6 +185,7 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t
   size_t n = unsent(s) < most ? unsent(s) : most;
   if (n > 0) memcpy(to, s->out.data + s->out_at, n);
   s->out_at += n;
+  s->due = false;
   s->c->waiting -= n;
   if (n > 0) s->c->noise = 0;
   if (unsent(s) == 0) drop_out(s);
@@ -218,6 +219,7 @@ static void finish(struct stream *s) {
   codec_exchange_free(s->x);
   s->x = NULL;
   s->ended = true;
+  s->due = false;
   move(s, REPLYING);
 }
 
@@ -565,7 +567,17 @@ static enum codec_phase http2_phase(const struct codec *codec) {
   if (c->ended || nghttp2_session_want_read(c->session) == 0) return CODEC_CLOSED;
   const struct stream *oldest = TAILQ_FIRST(&c->streams[ARRIVING]);
   if (oldest != NULL) return oldest->body ? CODEC_BODY : CODEC_HEAD;
+  if (!TAILQ_EMPTY(&c->streams[REPLYING])) return CODEC_SENDING;
   return TAILQ_EMPTY(&c->streams[HELD]) ? CODEC_IDLE : CODEC_HELD;
+}
+
+/* A peer that lets nothing of a reply go for a whole period does not want it. */
+static void expire_replies(struct http2 *c) {
+  struct stream *s;
+  TAILQ_FOREACH(s, &c->streams[REPLYING], link) {
+    if (s->due) reset(s, NGHTTP2_CANCEL);
+    s->due = true;
+  }
 }
 
 /* The deadline began with the first of the streams that arrive; the others may have begun a moment ago, and have until
@@ -574,6 +586,7 @@ static void http2_expire(struct codec *codec) {
   struct http2 *c = http2_of(codec);
   struct stream *next;
   if (http2_phase(codec) == CODEC_IDLE) leave(c, NGHTTP2_NO_ERROR);
+  if (http2_phase(codec) == CODEC_SENDING) expire_replies(c);
   for (struct stream *s = TAILQ_FIRST(&c->streams[ARRIVING]); s != NULL; s = next) {
     next = TAILQ_NEXT(s, link);
     if (!s->due)

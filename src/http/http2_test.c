@@ -657,6 +657,31 @@ static void test_stream_to_a_slow_reader(void **state) {
   close_client(c);
 }
 
+static void expire(struct client *c);
+
+/* A peer that lets no byte of a reply go for a whole period does not get it. */
+static void test_reply_that_nobody_takes(void **state) {
+  (void)state;
+  struct client *c = open_with((struct http_limits){16384, BODY_MAX, .streams = 8}, 0);
+  static const uint8_t body[1000];
+  c->side.hold = true;
+  struct reply *r = ask(c, GET, NULL);
+  http_reply(c->side.held[0], 200, NULL, 0, span_of(body, sizeof body));
+  c->side.held_count = 0;
+  run(c);
+  assert_int_equal(phase(c), CODEC_SENDING);
+  expire(c);
+  run(c);
+  assert_int_equal(phase(c), CODEC_SENDING);
+  assert_false(r->closed);
+  expire(c);
+  run(c);
+  assert_true(r->closed);
+  assert_int_equal(r->bytes, 0);
+  assert_int_equal(phase(c), CODEC_IDLE);
+  close_client(c);
+}
+
 static void test_stream_without_a_body(void **state) {
   (void)state;
   struct client *c = open_client();
@@ -1130,6 +1155,7 @@ int main(void) {
       cmocka_unit_test(test_lingering),
       cmocka_unit_test(test_stream),
       cmocka_unit_test(test_stream_to_a_slow_reader),
+      cmocka_unit_test(test_reply_that_nobody_takes),
       cmocka_unit_test(test_stream_without_a_body),
       cmocka_unit_test(test_unsound_replies),
       cmocka_unit_test(test_reset_of_a_held_request),
