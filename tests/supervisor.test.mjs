@@ -1,6 +1,6 @@
 // `neocompute serve` as its operator sees it: start, refusals, keys, signals, and what happens when a process of the service
-// ends or lies. The program is neocompute-standin: the same command line and supervisor, with a keeper and a broker that can
-// be told to misbehave (tests/standin.c).
+// ends or lies. But for the last tests the program is neocompute-standin: the same command line and supervisor, with a keeper
+// and a broker that can be told to misbehave (tests/standin.c).
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
 
+const real = resolve(process.env.NEOCOMPUTE ?? 'build/neocompute');
 const program = resolve(process.env.STANDIN ?? 'build/neocompute-standin');
 const folder = mkdtempSync(join(tmpdir(), 'supervisor-test-'));
 chmodSync(folder, 0o755); // root's broker is nobody, and must get to its state directory
@@ -27,7 +28,7 @@ const put = (name, content) => { const path = join(folder, name); writeFileSync(
 // A started service: `lines` are its log so far; `ended` resolves to {status, signal, lines, ms}.
 function serve(args = [], env = {}, options = {}) {
   const state = join(folder, `state-${count++}`);
-  const [command, ...before] = [...(options.through ?? []), program];
+  const [command, ...before] = [...(options.through ?? []), options.program ?? program];
   const child = spawn(command, [...before, 'serve', '--listen=127.0.0.1:0', '--metrics-listen=', `--state=${state}`, ...args],
     { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'pipe'], detached: options.detached });
   const service = { child, pid: child.pid, state, lines: [], text: '' };
@@ -331,6 +332,45 @@ describe('a process ends or lies', () => {
     service.child.kill('SIGTERM');
     assert.equal((await service.ended).status, 0);
   });
+});
+
+describe('the real keeper and broker', () => {
+  const start = async (args = [], env = {}) => {
+    const service = serve(args, env, { program: real });
+    service.url = `http://${(await service.event('listening')).address}`;
+    return service;
+  };
+  const execute = async (service, script) => (await fetch(`${service.url}/execute`, { method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-user-id': 'somebody' }, body: JSON.stringify({ script }) })).json();
+
+  test('serve, and end by SIGTERM with nobody left', async () => {
+    const service = await start([], { COMPUTE_MASTER_KEY: KEY });
+    assert.deepEqual((await execute(service, 'function main() { return { sum: 1 + 1 } }')).output, { sum: 2 });
+    const all = children(service.pid);
+    assert.ok(all.length >= 3);
+    if (process.getuid() === 0)
+      for (const child of all) assert.equal(readFileSync(`/proc/${child}/environ`, 'utf8'), '');
+    service.child.kill('SIGTERM');
+    assert.equal((await service.ended).status, 0);
+    assert.deepEqual(all.filter(alive), []);
+    assert.equal(service.text.includes(KEY.slice(0, 16)), false);
+  });
+
+  for (const name of ['keeper', 'broker', 'supervisor']) {
+    test(`kill -9 of the ${name} while a script runs`, async () => {
+      const service = await start();
+      const all = children(service.pid);
+      const running_ = execute(service, 'function main() { for (;;); }').catch((error) => error);
+      await sleep(200);
+      const at = Date.now();
+      process.kill(name === 'supervisor' ? service.pid : named(service.pid, `neocompute: ${name}`), 'SIGKILL');
+      const { status } = await service.ended;
+      assert.ok(Date.now() - at < 2000, `${Date.now() - at} ms`);
+      assert.equal(status, name === 'supervisor' ? null : 1);
+      await until(() => !all.some(alive), 2000);
+      await running_;
+    });
+  }
 });
 
 describe('the systemd unit', () => {

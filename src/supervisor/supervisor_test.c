@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -25,6 +26,16 @@ static int make_directory(void **state) {
   (void)state;
   snprintf(directory, sizeof directory, "/tmp/supervisor-XXXXXX");
   return mkdtemp(directory) == NULL ? 1 : chmod(directory, 0755);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at) {
+  (void)st, (void)type, (void)at;
+  return remove(path);
+}
+
+static int remove_directory(void **state) {
+  (void)state;
+  return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static const char *path_of(const char *name) {
@@ -462,5 +473,5 @@ int main(void) {
       cmocka_unit_test(test_state),         cmocka_unit_test(test_state_of_others),
       cmocka_unit_test(test_state_default), cmocka_unit_test(test_numbers_for_us),
   };
-  return cmocka_run_group_tests_name("supervisor", tests, make_directory, NULL);
+  return cmocka_run_group_tests_name("supervisor", tests, make_directory, remove_directory);
 }
