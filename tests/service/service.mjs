@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary } from '../lib.mjs';
@@ -39,13 +41,15 @@ function cleanEnvironment(env) {
 
 export const MASTER_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
 
-// Starts a service and waits until it says that it listens. `args`: further options of `serve`.
-export async function serve({ args = [], env = {}, state = 'memory', wait = true } = {}) {
-  const child = spawn(binary, ['serve', '--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--state', state, ...args], {
+// Starts a service and waits until it says that it listens. `args`: further options of `serve`; `base`: instead of those that
+// every test wants; `tls`: how to ask it, if by HTTPS (options of node:tls).
+export async function serve({ args = [], env = {}, state = 'memory', wait = true, tls,
+  base = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--state', state] } = {}) {
+  const child = spawn(binary, ['serve', ...base, ...args], {
     env: cleanEnvironment({ COMPUTE_MASTER_KEY: MASTER_KEY, ...env }), stdio: ['ignore', 'pipe', 'pipe'] });
-  const service = { child, pid: child.pid, log: [], text: '', exit: null };
+  const service = { child, pid: child.pid, log: [], text: '', exit: null, tls };
   running.add(service);
-  service.ended = new Promise((resolve) => child.on('exit', (status, signal) => {
+  service.ended = new Promise((resolve) => child.on('close', (status, signal) => {
     running.delete(service);
     service.exit = { status, signal };
     resolve(service.exit);
@@ -67,9 +71,18 @@ export async function serve({ args = [], env = {}, state = 'memory', wait = true
   const [{ address: metrics }] = service.events('metrics_listening');
   service.address = main;
   service.port = Number(main.split(':').at(-1));
-  service.url = `${args.includes('--tls-cert') || env.MARBLE_CERT ? 'https' : 'http'}://${main}`;
+  service.url = `${tls ? 'https' : 'http'}://${main}`;
   service.metricsUrl = `http://${metrics}`;
   return service;
+}
+
+// Starts what must not start: {status, signal, text, reason}.
+export async function refusedStart(options) {
+  const service = await serve({ ...options, wait: false });
+  const timer = setTimeout(() => service.child.kill('SIGKILL'), 10_000);
+  const end = await service.ended;
+  clearTimeout(timer);
+  return { ...end, text: service.text, reason: service.events('not_started')[0]?.reason };
 }
 
 // All processes of a service: [{pid, name}], the first one first.
@@ -90,12 +103,13 @@ export const processOf = (service, name) => processes(service).find((process) =>
 export const workersOf = (service) => processes(service).filter((process) => process.name.includes('worker'));
 
 // One request; {status, headers, text, json}. `body`: an object (sent as JSON), or text, or a Buffer.
-export function ask(service, method, path, { body, headers = {}, user = 'alice', url = service.url, signal, agent } = {}) {
+export function ask(service, method, path, { body, headers = {}, user = 'alice', url = service.url, signal, agent, tls = service.tls } = {}) {
   const data = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
   const base = user === null ? {} : { 'x-user-id': user };
   if (data !== undefined) base['content-type'] = 'application/json';
   return new Promise((resolve, reject) => {
-    const request = http.request(url + path, { method, signal, agent: agent ?? false, headers: { ...base, ...headers } }, (response) => {
+    const client = url.startsWith('https:') ? https : http;
+    const request = client.request(url + path, { ...tls, method, signal, agent: agent ?? false, headers: { ...base, ...headers } }, (response) => {
       const parts = [];
       response.on('data', (part) => parts.push(part)).on('error', reject).on('end', () => {
         const text = Buffer.concat(parts).toString('utf8');
@@ -106,6 +120,21 @@ export function ask(service, method, path, { body, headers = {}, user = 'alice',
     });
     request.on('error', reject);
     request.end(data);
+  });
+}
+
+// Bytes as they are on a connection of their own: {text, closed}, when it closes, or `enough(text)`, or `ms` are over.
+// `half`: the client closes its direction behind them.
+export function raw(service, bytes, { enough = () => false, half = false, ms = 10_000 } = {}) {
+  return new Promise((resolve) => {
+    const parts = [];
+    const socket = net.connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
+    const done = (closed) => { clearTimeout(timer); socket.destroy(); resolve({ text: Buffer.concat(parts).toString('latin1'), closed }); };
+    const timer = setTimeout(done, ms, false);
+    socket.on('data', (part) => { parts.push(part); if (enough(Buffer.concat(parts).toString('latin1'))) done(false); });
+    socket.on('end', () => done(true)).on('error', () => done(true));
+    socket.write(bytes);
+    if (half) socket.end();
   });
 }
 
