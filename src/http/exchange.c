@@ -134,9 +134,12 @@ enum result codec_exchange_field(struct http_exchange *x, struct span name, stru
   return RESULT_OK;
 }
 
-/* What may not come twice: whoever reads the other one of the two sees another request (RFC 9112 §11.2). */
+/* What may not come twice: whoever reads the other one of the two sees another request (RFC 9112 §11.2), or another
+ * caller. */
 static bool once_only(struct span name) {
-  static const char *const names[] = {"host", "content-length", "content-type", "authorization", "transfer-encoding"};
+  static const char *const names[] = {"host",          "content-length",    "content-type",
+                                      "authorization", "transfer-encoding", "idempotency-key",
+                                      "x-user-id",     "x-service-token"};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (span_is(name, names[i])) return true;
   }

@@ -24,7 +24,7 @@ struct http_request {
 };
 
 /* The value of a field, {NULL, 0} if it is absent. A field that came twice has its values joined by ", " (RFC 9110
- * §5.3); `host`, `content-length`, `content-type` and `authorization` twice were refused. */
+ * §5.3); what says where a request ends or whose it is was refused if it came twice (exchange.c lists it). */
 struct span http_field_of(const struct http_request *request, const char *name);
 
 /* Who is at the other end of the connection. */

@@ -243,6 +243,9 @@ static const struct probe {
     P("DEL in a value", GET "X: a\x7f\r\n\r\n", "400", ""),
     P("content type twice", POST "Content-Type: a\r\nContent-Type: a\r\n\r\n", "400", ""),
     P("authorization twice", GET "Authorization: a\r\nauthorization: b\r\n\r\n", "400", ""),
+    P("x-user-id twice", GET "X-User-ID: a\r\nx-user-id: b\r\n\r\n", "400", ""),
+    P("x-service-token twice", GET "X-Service-Token: a\r\nX-Service-Token: a\r\n\r\n", "400", ""),
+    P("idempotency-key twice", GET "Idempotency-Key: a\r\nIdempotency-Key: b\r\n\r\n", "400", ""),
     /* the request line */
     P("no version", "GET /\r\nHost: a\r\n\r\n", "400", ""),
     P("HTTP/0.9", "GET /\r\n\r\n", "400", ""),

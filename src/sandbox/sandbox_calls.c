@@ -119,7 +119,7 @@ static const struct rule rules[] = {
     CALL(gettid, BROKER | KEEPER),
     CALL(sched_yield, BROKER | KEEPER),
     CALL(sched_getaffinity, BROKER | KEEPER), /* malloc counts processors */
-    CALL(sysinfo, BROKER | KEEPER),           /* qsort asks how much memory there is */
+    CALL(sysinfo, BROKER),                    /* qsort asks how much memory there is */
     CALL(getrusage, BROKER | KEEPER),
     CALL(prlimit64, BROKER | KEEPER, IS(0, 0), IS(2, 0)), /* its own, read only */
     CALL(exit, BROKER | KEEPER),

@@ -7,6 +7,7 @@ import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { binary } from '../lib.mjs';
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -23,6 +24,7 @@ export async function until(check, what, ms = 10_000) {
 }
 
 const running = new Set();
+after(() => { for (const service of running) service.child.kill('SIGKILL'); }); // those of tests that failed
 process.on('exit', () => { for (const service of running) service.child.kill('SIGKILL'); });
 
 // A directory that goes when the tests end.
