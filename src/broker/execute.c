@@ -30,6 +30,13 @@ static bool prefers_async(struct span prefer) {
   return false;
 }
 
+/* Whether ?encrypted= says what may be said. What is not understood must not lead to an output in the clear. */
+static bool encrypted_is_sound(const struct call *call) {
+  char value[8];
+  if (!call_query(call, "encrypted", value, sizeof value)) return true;
+  return strcmp(value, "0") == 0 || strcmp(value, "1") == 0;
+}
+
 static uint32_t execute_flags(const struct call *call, const struct envelope *e) {
   char value[8];
   uint32_t flags = e->deterministic ? WIRE_EXECUTE_DETERMINISTIC : 0;
@@ -142,6 +149,10 @@ static void start(struct call *call, const struct envelope *e) {
   struct job *job = NULL;
   if (key.len > KEY_MAX) {
     call_problem(call, RESULT_BAD_REQUEST, "Idempotency-Key is longer than 255 bytes");
+    return;
+  }
+  if (!encrypted_is_sound(call)) {
+    call_problem(call, RESULT_BAD_REQUEST, "encrypted must be 0 or 1");
     return;
   }
   enum result r = fill(&m, call, e);

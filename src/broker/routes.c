@@ -48,6 +48,7 @@ static struct span take_segment(struct span *path) {
 
 static bool route_matches(const struct route *route, struct span path, struct span *parameter) {
   struct span pattern = span_text(route->path);
+  if (path.data[path.len - 1] == '/') return false; /* "/jobs/" is not "/jobs" */
   while (pattern.len > 0 && path.len > 0) {
     struct span want = take_segment(&pattern), have = take_segment(&path);
     bool wild = span_is(want, "{}");
@@ -283,8 +284,10 @@ bool call_query(const struct call *call, const char *name, char *out, size_t out
     struct span pair = span_of(query.data, len);
     size_t taken = len < query.len ? len + 1 : len;
     query = span_of(query.data + taken, query.len - taken);
-    if (pair.len > name_len && pair.data[name_len] == '=' && memcmp(pair.data, name, name_len) == 0)
-      return percent_decode(span_of(pair.data + name_len + 1, pair.len - name_len - 1), out, out_size);
+    if (pair.len <= name_len || pair.data[name_len] != '=' || memcmp(pair.data, name, name_len) != 0) continue;
+    if (!percent_decode(span_of(pair.data + name_len + 1, pair.len - name_len - 1), out, out_size))
+      snprintf(out, out_size, "?");
+    return true;
   }
   return false;
 }

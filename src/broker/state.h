@@ -62,8 +62,8 @@ struct call {
 };
 
 /* Answers. The call is the caller's no longer: it is freed once nothing more comes for it. */
-void call_reply(struct call *call, int status, const char *media_type, struct span body,
-                const struct http_field *more, size_t more_count);
+void call_reply(struct call *call, int status, const char *media_type, struct span body, const struct http_field *more,
+                size_t more_count);
 void call_json(struct call *call, int status, struct span body);
 /* `detail` may be NULL: the result's sentence. */
 void call_problem(struct call *call, enum result why, const char *detail);
@@ -72,7 +72,8 @@ void call_empty(struct call *call, int status);
  * nobody left to answer: then it must not be touched. */
 void call_hold(struct call *call);
 bool call_drop(struct call *call);
-/* The value of a member of the query string, percent-decoded into `out`; false if it is absent or does not fit. */
+/* The value of a member of the query string, percent-decoded into `out`; false if it is absent. One that is malformed
+ * or does not fit is "?", which is no value of any member. */
 bool call_query(const struct call *call, const char *name, char *out, size_t out_size);
 const struct http_request *call_request(const struct call *call);
 /* Starts a stream of server-sent events. */

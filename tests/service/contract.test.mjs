@@ -31,7 +31,7 @@ describe('POST /execute', () => {
   for (const [name, body, status = 'completed', code] of [
     ['completed', { script: fine, nonce: 'n' }],
     ['completed, with everything', { script: 'async function go(i) { console.log("a\\u2028", i); return [i] }', entry_point: 'go', input: { a: 1.5, b: ['ü', null] },
-      timeout: 5, limits: { memory_mb: 32, steps: 1e6 }, deterministic: true, nonce: '"\\', script_name: 's', secret_refs: [] }],
+      timeout: 5, limits: { memory_mb: 32, steps: 1e6 }, deterministic: true, nonce: 'order 4711', script_name: 's', secret_refs: [] }],
     ['nothing', { script: 'function main() {}' }],
     ['syntax_error', { script: 'function (' }, 'failed', 'syntax_error'],
     ['script_error', { script: 'throw 1' }, 'failed', 'script_error'],
@@ -58,6 +58,11 @@ describe('POST /execute', () => {
   test('encrypted', async () => {
     const reply = await checked(service, 'POST', '/execute?encrypted=1', { body: { script: fine } });
     assert.ok(reply.json.encrypted_output && !reply.json.output);
+  });
+
+  test('encrypted in a way that is not known', async () => {
+    for (const value of ['', 'true', 'yes', '2', '%31%', '1'.repeat(100)])
+      await refused(400, 'bad_request', checked(service, 'POST', `/execute?encrypted=${value}`, { body: { script: fine } }));
   });
 
   test('taken', async () => {
@@ -104,7 +109,8 @@ describe('jobs', () => {
     assert.equal((await checked(service, 'DELETE', `/jobs/${id}`, { user })).status, 204);
     for (const path of [`/jobs/${id}`, `/jobs/${id}/events`]) await refused(404, 'job_not_found', get(path, { user }));
     await refused(404, 'job_not_found', checked(service, 'DELETE', `/jobs/${id}`, { user }));
-    await refused(400, 'bad_request', get('/jobs?limit=x'));
+    for (const query of ['limit=x', 'limit=', 'limit=5%', `limit=${'0'.repeat(200)}5`, 'status=%00', `before=${id}0`, `before=${'a'.repeat(500)}`])
+      await refused(400, 'bad_request', get(`/jobs?${query}`));
     for (const path of ['/jobs', `/jobs/${id}`, `/jobs/${id}/events`]) await refused(401, 'unauthorized', get(path, { user: null }));
     await refused(401, 'unauthorized', checked(service, 'DELETE', `/jobs/${id}`, { user: null }));
   });

@@ -116,7 +116,7 @@ export function ask(service, method, path, { body, headers = {}, user = 'alice',
       response.on('data', (part) => parts.push(part)).on('error', reject).on('end', () => {
         const text = Buffer.concat(parts).toString('utf8');
         const reply = { status: response.statusCode, headers: response.headers, text };
-        if (/json/.test(response.headers['content-type'] ?? '')) reply.json = JSON.parse(text);
+        if (text && /json/.test(response.headers['content-type'] ?? '')) reply.json = JSON.parse(text);
         resolve(reply);
       });
     });
