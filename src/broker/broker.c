@@ -400,7 +400,7 @@ static enum result set_up(struct broker *b, struct span body) {
   const struct store_config store = {.path = m.store.len > 0 ? path : NULL,
                                      .full_sync = strcmp(config_text(b->config, CONFIG_DISK_SYNC), "full") == 0};
   if (r == RESULT_OK) r = store_open(&store, problem, sizeof problem, &b->store);
-  if (r != RESULT_OK) log_problem("start_failed", r, problem);
+  if (problem[0] != 0) log_problem("store_refused", r, problem);
   return r;
 }
 

@@ -41,7 +41,7 @@ static void put_facts(struct buf *b, const struct problem *p) {
  * the other is where the reference's clients look. */
 void problem_put(struct buf *b, const struct problem *p) {
   const char *name = result_name(p->why);
-  struct span sentence = span_text(result_sentence(p->why));
+  struct span sentence = p->message.len > 0 ? p->message : span_text(result_sentence(p->why));
   int status = problem_status(p->why);
   buf_printf(b, "{\"type\":\"" PROBLEM_TYPE "%s\"", name);
   put_text(b, "title", sentence);

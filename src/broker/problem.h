@@ -17,8 +17,9 @@ struct problem_fact {
 
 struct problem {
   enum result why;
-  struct span detail; /* what is wrong with this very request; may quote it; empty: left out */
-  struct span trace;  /* empty: left out */
+  struct span message; /* instead of the result's own sentence; empty: that */
+  struct span detail;  /* what is wrong with this very request; may quote it; empty: left out */
+  struct span trace;   /* empty: left out */
   const struct problem_fact *facts;
   size_t fact_count;
 };

@@ -83,6 +83,11 @@ static void test_the_references_sentences(void **state) {
     assert_member(object, "message", cases[i].message);
     json_decref(object);
   }
+  json_t *object =
+      put(&(struct problem){.why = RESULT_TOO_MANY_JOBS, .message = span_text("too many concurrent jobs (max 7)")});
+  assert_member(object, "error_code", "too_many_jobs");
+  assert_member(object, "message", "too many concurrent jobs (max 7)");
+  json_decref(object);
 }
 
 static void assert_limit(enum result why, const char *name, long long want) {

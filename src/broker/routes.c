@@ -204,8 +204,13 @@ static const char *retry_after(enum result why) {
 static void put_problem(struct buf *body, enum result why, const char *detail, const struct call *call) {
   struct problem_fact fact = {NULL, 0};
   if (why == RESULT_BODY_TOO_LARGE) fact = (struct problem_fact){"limit_bytes", BROKER_BODY_MAX};
-  if (why == RESULT_TOO_MANY_JOBS && call != NULL) fact = (struct problem_fact){"limit", call->broker->per_user};
+  char message[64] = "";
+  if (why == RESULT_TOO_MANY_JOBS && call != NULL) {
+    fact = (struct problem_fact){"limit", call->broker->per_user};
+    snprintf(message, sizeof message, "too many concurrent jobs (max %llu)", (unsigned long long)fact.value);
+  }
   const struct problem p = {.why = why,
+                            .message = span_text(message),
                             .detail = detail != NULL ? span_text(detail) : span_of(NULL, 0),
                             .trace = call != NULL ? span_text(call->trace.id) : span_of(NULL, 0),
                             .facts = &fact,

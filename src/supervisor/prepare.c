@@ -85,7 +85,7 @@ static enum result open_state(struct prepared *p, const struct config *config, c
   return r;
 }
 
-/* ---- what only a number can be ---- */
+/* ---- what only a number can be, or one of a few words ---- */
 
 static enum result check_numbers(const struct config *config, struct buf *problem) {
   static const struct {
@@ -113,10 +113,30 @@ static enum result check_numbers(const struct config *config, struct buf *proble
   return RESULT_OK;
 }
 
+static enum result check_words(const struct config *config, struct buf *problem) {
+  static const struct {
+    enum config_id id;
+    const char *words[4];
+  } settings[] = {{CONFIG_LOG_LEVEL, {"debug", "info", "warn", "error"}},
+                  {CONFIG_DISK_SYNC, {"normal", "full"}},
+                  {CONFIG_ENCRYPTED_OUTPUT, {"ask", "always"}}};
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    const char *said = config_text(config, settings[i].id);
+    bool known = false;
+    for (size_t j = 0; j < 4 && settings[i].words[j] != NULL; j++) known |= strcmp(said, settings[i].words[j]) == 0;
+    if (known) continue;
+    buf_printf(problem, "%s: %s is none of", config_name(settings[i].id), said);
+    for (size_t j = 0; j < 4 && settings[i].words[j] != NULL; j++) buf_printf(problem, " %s", settings[i].words[j]);
+    return RESULT_CONFIG_INVALID;
+  }
+  return RESULT_OK;
+}
+
 enum result prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem) {
   bool loopback = false;
   *out = (struct prepared){.metrics = -1, .state.lock = -1};
   enum result r = check_numbers(config, problem);
+  if (r == RESULT_OK) r = check_words(config, problem);
   if (r == RESULT_OK) r = secrets_gather(&out->secrets, config, environment, problem);
   if (r == RESULT_OK) r = secrets_read_tls(&out->tls, config, environment, problem);
   environment_forget_keys(environment);
