@@ -5,57 +5,9 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 0x4e435354 /* "NCST": file(1) and we know whose it is */
-#define SCHEMA_VERSION 1
+#include "store/statements.h"
+
 #define CACHE_KB 2048
-
-/*
- * One index serves every question about a user's jobs: (user, status, id). Asking without a status is asking three
- * times, which costs less than a second index at each write. Rows that run, that expire and that have a key are few, or
- * in order: a partial index each.
- */
-static const char schema[] =
-    "CREATE TABLE jobs(id BLOB NOT NULL, user BLOB NOT NULL, status INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-    " key BLOB, request BLOB, record BLOB NOT NULL) STRICT;"
-    "CREATE INDEX jobs_by_user ON jobs(user, status, id);"
-    "CREATE INDEX jobs_running ON jobs(id) WHERE status = 1;"
-    "CREATE INDEX jobs_by_expiry ON jobs(expires_ms) WHERE expires_ms > 0;"
-    "CREATE UNIQUE INDEX jobs_by_key ON jobs(user, key) WHERE key IS NOT NULL;"
-    "CREATE TABLE documents(sha256 BLOB PRIMARY KEY, expires_ms INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
-    "CREATE TABLE counts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;"
-    "INSERT INTO counts VALUES('jobs', 0);";
-
-#define COLUMNS "id, user, status, expires_ms, key, request, record"
-
-#define STATEMENTS(X)                                                                                                  \
-  X(BEGIN, "BEGIN IMMEDIATE")                                                                                          \
-  X(COMMIT, "COMMIT")                                                                                                  \
-  X(ROLLBACK, "ROLLBACK")                                                                                              \
-  X(UPDATE, "UPDATE jobs SET status = ?3, expires_ms = ?4, record = ?7 WHERE user = ?2 AND status = 1 AND id = ?1")    \
-  X(INSERT, "INSERT INTO jobs(" COLUMNS ") VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                        \
-  X(GET, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND status IN (1, 2, 3) AND id = ?2")                           \
-  X(DELETE, "DELETE FROM jobs WHERE user = ?1 AND status IN (1, 2, 3) AND id = ?2")                                    \
-  X(LIST,                                                                                                              \
-    "SELECT " COLUMNS                                                                                                  \
-    " FROM jobs WHERE rowid IN ("                                                                                      \
-    "SELECT * FROM (SELECT rowid FROM jobs WHERE user = ?1 AND status = 1 AND id < ?2 ORDER BY id DESC LIMIT ?3)"      \
-    " UNION ALL "                                                                                                      \
-    "SELECT * FROM (SELECT rowid FROM jobs WHERE user = ?1 AND status = 2 AND id < ?2 ORDER BY id DESC LIMIT ?3)"      \
-    " UNION ALL "                                                                                                      \
-    "SELECT * FROM (SELECT rowid FROM jobs WHERE user = ?1 AND status = 3 AND id < ?2 ORDER BY id DESC LIMIT ?3)"      \
-    ") ORDER BY id DESC LIMIT ?3")                                                                                     \
-  X(LIST_STATUS, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND status = ?4 AND id < ?2 ORDER BY id DESC LIMIT ?3") \
-  X(FIND_KEY, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND key = ?2 AND (expires_ms = 0 OR expires_ms > ?3)")     \
-  X(FORGET_KEY, "UPDATE jobs SET key = NULL WHERE user = ?1 AND key = ?2 AND expires_ms BETWEEN 1 AND ?3")             \
-  X(LIST_RUNNING, "SELECT " COLUMNS " FROM jobs WHERE status = 1 ORDER BY id LIMIT ?1")                                \
-  X(EXPIRE,                                                                                                            \
-    "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs WHERE expires_ms > 0 AND expires_ms <= ?1"                \
-    " ORDER BY expires_ms LIMIT ?2)")                                                                                  \
-  X(EXPIRE_DOCUMENTS, "DELETE FROM documents WHERE expires_ms <= ?1")                                                  \
-  X(PUT_DOCUMENT, "INSERT OR REPLACE INTO documents(sha256, expires_ms, bytes) VALUES(?1, ?2, ?3)")                    \
-  X(GET_DOCUMENT, "SELECT sha256, sha256, 2, expires_ms, NULL, NULL, bytes FROM documents WHERE sha256 = ?1")          \
-  X(COUNT, "SELECT value FROM counts WHERE name = 'jobs'")                                                             \
-  X(SET_COUNT, "UPDATE counts SET value = ?1 WHERE name = 'jobs'")
 
 #define STATEMENT_ID(id, sql) S_##id,
 enum statement { STATEMENTS(STATEMENT_ID) S_COUNT_ALL };
@@ -117,28 +69,62 @@ static enum result read_row(sqlite3_stmt *s, struct store_job *job) {
   return RESULT_OK;
 }
 
-/* Reads what the statement finds: at most `limit` rows, and no further row once they hold `bytes`. */
-static enum result read_rows(struct db *db, enum statement id, size_t limit, uint64_t bytes, struct rows *rows) {
-  sqlite3_stmt *s = db->statements[id];
-  enum result r = RESULT_OK;
-  uint64_t held = 0;
-  int code = SQLITE_DONE;
+/* Appends the row where the statement stands. */
+static enum result add_row(struct rows *rows, sqlite3_stmt *s) {
+  enum result r = read_row(s, &rows->jobs[rows->count]);
+  if (r == RESULT_OK) rows->count++;
+  return r;
+}
+
+/* … or the row that it names by its first column. */
+static enum result add_named_row(struct db *db, struct rows *rows, sqlite3_stmt *s) {
+  sqlite3_stmt *get = db->statements[S_GET_ROW];
+  sqlite3_bind_int64(get, 1, sqlite3_column_int64(s, 0));
+  int code = sqlite3_step(get);
+  enum result r = code == SQLITE_ROW ? add_row(rows, get) : RESULT_STORE_UNAVAILABLE;
+  enum result end = done(db, S_GET_ROW, code);
+  return r == RESULT_OK ? end : r;
+}
+
+static enum result begin_rows(struct rows *rows, size_t limit) {
   *rows = (struct rows){.jobs = calloc(limit, sizeof *rows->jobs)};
-  if (rows->jobs == NULL) r = RESULT_NO_MEMORY;
-  while (r == RESULT_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-    rows->more = rows->count == limit || (rows->count > 0 && held >= bytes);
-    if (rows->more) break;
-    r = read_row(s, &rows->jobs[rows->count]);
-    if (r == RESULT_OK) held += rows->jobs[rows->count++].record.len;
-  }
+  return rows->jobs != NULL ? RESULT_OK : RESULT_NO_MEMORY;
+}
+
+static enum result end_rows(struct db *db, enum statement id, int code, enum result r, struct rows *rows) {
   enum result end = done(db, id, code);
   if (r == RESULT_OK) r = end;
   if (r != RESULT_OK) rows_free(rows);
   return r;
 }
 
+/* Reads what the statement finds, at most `limit` rows. */
+static enum result read_rows(struct db *db, enum statement id, size_t limit, struct rows *rows) {
+  sqlite3_stmt *s = db->statements[id];
+  int code = SQLITE_DONE;
+  enum result r = begin_rows(rows, limit);
+  while (r == RESULT_OK && rows->count < limit && (code = sqlite3_step(s)) == SQLITE_ROW) r = add_row(rows, s);
+  return end_rows(db, id, code, r, rows);
+}
+
+/* Reads a page. The statement puts rows in order by what the index holds, and a record is read only once it has its
+ * place: what the page has no room for costs nothing, however large it is. */
+static enum result read_page(struct db *db, enum statement id, size_t limit, uint64_t bytes, struct rows *rows) {
+  sqlite3_stmt *s = db->statements[id];
+  uint64_t held = 0;
+  int code = SQLITE_DONE;
+  enum result r = begin_rows(rows, limit);
+  while (r == RESULT_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
+    rows->more = rows->count == limit || (rows->count > 0 && held >= bytes);
+    if (rows->more) break;
+    r = add_named_row(db, rows, s);
+    if (r == RESULT_OK) held += rows->jobs[rows->count - 1].record.len;
+  }
+  return end_rows(db, id, code, r, rows);
+}
+
 static enum result read_one(struct db *db, enum statement id, struct rows *rows) {
-  enum result r = read_rows(db, id, 1, UINT64_MAX, rows);
+  enum result r = read_rows(db, id, 1, rows);
   return r == RESULT_OK && rows->count == 0 ? RESULT_JOB_NOT_FOUND : r;
 }
 
@@ -193,7 +179,7 @@ enum result db_list(struct db *db, const struct store_query *query, struct rows 
   bind_pair(db->statements[id], query->user, query->before, STORE_ID);
   bind_number(db->statements[id], 3, query->limit + 1);
   if (query->status != 0) bind_number(db->statements[id], 4, query->status);
-  return read_rows(db, id, query->limit, query->bytes, rows);
+  return read_page(db, id, query->limit, query->bytes, rows);
 }
 
 /* The key of a job that has expired and is not deleted yet is free. */
@@ -210,7 +196,7 @@ enum result db_find_key(struct db *db, const uint8_t *user, const uint8_t *key, 
 
 enum result db_list_running(struct db *db, uint32_t limit, struct rows *rows) {
   bind_number(db->statements[S_LIST_RUNNING], 1, limit);
-  return read_rows(db, S_LIST_RUNNING, limit, UINT64_MAX, rows);
+  return read_rows(db, S_LIST_RUNNING, limit, rows);
 }
 
 enum result db_expire(struct db *db, uint64_t now_ms, uint32_t limit, bool *more) {
@@ -302,7 +288,7 @@ static const char *check_schema(struct db *db) {
     char marks[128];
     snprintf(marks, sizeof marks, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA_VERSION,
              APPLICATION_ID);
-    if (!execute(db, schema) || !execute(db, marks)) return sqlite3_errmsg(db->sqlite);
+    if (!execute(db, SCHEMA) || !execute(db, marks)) return sqlite3_errmsg(db->sqlite);
   } else if (application != APPLICATION_ID) {
     return "it is another program's database";
   } else if (version != SCHEMA_VERSION) {

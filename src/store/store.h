@@ -1,7 +1,7 @@
 /*
  * The job store: sealed records by id, and what is needed to find them. It knows no key and no plaintext: a record is
- * bytes. Two backends, store_sqlite.c and store_memory.c, behind one table of functions; store.c runs either on a
- * thread of its own, so that a slow disk never stops the event loop.
+ * bytes. A SQLite file, or the same in memory only; store.c runs it on a thread of its own, so that a slow disk never
+ * stops the event loop.
  *
  * Writes are queued and committed in groups; each may have a callback, which the owner's thread gets from store_collect
  * once the write is committed, never before. Reads go through the same queue, so they see every write queued before
@@ -37,7 +37,7 @@ struct store_job {
 
 /* What comes back for a read or a write. `jobs` and their records hold until the callback returns. */
 struct store_answer {
-  enum result result; /* RESULT_OK, RESULT_JOB_NOT_FOUND, RESULT_STORE_UNAVAILABLE */
+  enum result result; /* RESULT_OK, RESULT_JOB_NOT_FOUND, RESULT_IDEMPOTENCY_MISMATCH, RESULT_STORE_UNAVAILABLE */
   const struct store_job *jobs;
   size_t count;
   bool more; /* a list: further jobs lie behind the last one */
@@ -56,7 +56,8 @@ void store_collect(struct store *s);
 /* Each queues one operation; everything in the arguments is copied. RESULT_BUSY if 64 MiB already wait: nothing is
  * queued. `callback` may be NULL for a write. */
 
-/* Inserts the job, or replaces the one of the same id (and user: another user's id is RESULT_JOB_NOT_FOUND). */
+/* Inserts the job, or replaces the record of the same job that says it runs; its key stays the one it came with.
+ * Whoever makes ids makes them unique. RESULT_IDEMPOTENCY_MISMATCH: another job of the user's has the key. */
 enum result must_use store_put(struct store *s, const struct store_job *job, store_callback *callback, void *context);
 /* One job of this user; another user's is RESULT_JOB_NOT_FOUND, exactly as one that never was. */
 enum result must_use store_get(struct store *s, const uint8_t user[STORE_USER], const uint8_t id[STORE_ID],
