@@ -239,11 +239,17 @@ static void from_supervisor(void *context, const struct channel_message *m) {
 }
 
 static void keeper_lost(void *context, enum result why) {
-  broker_fail(context, "keeper_lost", why);
+  struct broker *b = context;
+  if (!b->said_drained) broker_fail(b, "keeper_lost", why);
 }
 
+/* After DRAINED that is how a service ends. */
 static void supervisor_lost(void *context, enum result why) {
-  broker_fail(context, "supervisor_lost", why);
+  struct broker *b = context;
+  if (b->said_drained)
+    event_base_loopbreak(b->loop);
+  else
+    broker_fail(b, "supervisor_lost", why);
 }
 
 static bool on_peer(struct broker *b, struct span body, int fd) {
