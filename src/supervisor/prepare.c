@@ -146,12 +146,16 @@ enum result prepare(struct prepared *out, struct config *config, char **environm
   return r;
 }
 
-void prepare_free(struct prepared *p) {
-  secrets_free(&p->secrets);
-  secrets_free_tls(&p->tls);
-  state_close(&p->state);
+void prepare_close_listeners(struct prepared *p) {
   for (unsigned i = 0; i < p->http_count; i++) close(p->http[i]);
   if (p->metrics >= 0) close(p->metrics);
   p->http_count = 0;
   p->metrics = -1;
+}
+
+void prepare_free(struct prepared *p) {
+  secrets_free(&p->secrets);
+  secrets_free_tls(&p->tls);
+  state_close(&p->state);
+  prepare_close_listeners(p);
 }

@@ -21,4 +21,6 @@ struct prepared {
 /* Sets auth.mode in `config` to what was decided, and takes keys out of `environment`. RESULT_CONFIG_INVALID and a
  * sentence in `problem`. `out` is to be freed in either case. */
 enum result must_use prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem);
+/* Once others hold them. */
+void prepare_close_listeners(struct prepared *p);
 void prepare_free(struct prepared *p);

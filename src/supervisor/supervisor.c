@@ -233,6 +233,7 @@ static bool handle_broker_up(struct supervisor *s, struct span body) {
   event_del(s->patience);
   for (unsigned i = 0; i < s->prepared.http_count; i++) log_listener("listening", s->prepared.http[i]);
   if (s->prepared.metrics >= 0) log_listener("metrics_listening", s->prepared.metrics);
+  prepare_close_listeners(&s->prepared); /* the broker has them: when it closes them, callers are refused */
   notify_send(s->environment, "READY=1");
   return true;
 }
