@@ -178,7 +178,7 @@ void about_attestation(struct call *call) {
 
 void about_attested(struct broker *b, const struct wire_attested *m) {
   struct call *call = table_get(b->asked, &m->ticket);
-  if (call == NULL) {
+  if (call == NULL || call->asked > 0) {
     broker_fail(b, "keeper_answered_nonsense", RESULT_PEER_LIED);
     return;
   }

@@ -213,7 +213,7 @@ static const struct verb verbs[] = {
 
 /* A message that is not in order, or that does not fit, is the end: whoever sent it is not what we think. */
 static void take(struct broker *b, enum service_peer sender, bool *begun, const struct channel_message *m) {
-  bool good = service_in_order(sender, SERVICE_BROKER, m->type, begun);
+  bool good = !b->failed && service_in_order(sender, SERVICE_BROKER, m->type, begun);
   int fd = m->fd;
   for (size_t i = 0; good && i < sizeof verbs / sizeof verbs[0]; i++) {
     if (verbs[i].type != m->type) continue;
@@ -225,7 +225,8 @@ static void take(struct broker *b, enum service_peer sender, bool *begun, const 
     }
   }
   if (fd >= 0) close(fd);
-  if (!good) broker_fail(b, sender == SERVICE_KEEPER ? "keeper_lied" : "supervisor_lied", RESULT_PEER_LIED);
+  if (!good && !b->failed)
+    broker_fail(b, sender == SERVICE_KEEPER ? "keeper_lied" : "supervisor_lied", RESULT_PEER_LIED);
 }
 
 static void from_keeper(void *context, const struct channel_message *m) {

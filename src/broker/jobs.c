@@ -353,7 +353,7 @@ static void commit(struct job *job) {
   struct broker *b = job->broker;
   struct store_job record;
   fill_record(job, &record, buf_span(&job->sealed));
-  record.status = job->result == RESULT_OK ? STORE_COMPLETED : STORE_FAILED;
+  if (!job->unread) record.status = job->result == RESULT_OK ? STORE_COMPLETED : STORE_FAILED;
   record.expires_ms = clock_real_ns() / 1000000u + b->result_ttl_ms;
   job->references++;
   enum result r = store_put(b->store, &record, on_committed, job);
@@ -388,6 +388,7 @@ void jobs_ended(struct broker *b, const struct wire_ended *m) {
     jobs_pump(b);
   }
   buf_put_span(&job->reply, m->reply);
+  job->unread = job->sealed.len > 0 && m->sealed.len == 0;
   if (m->sealed.len > 0) {
     buf_clear(&job->sealed); /* of a job that was interrupted: the record it had */
     buf_put_span(&job->sealed, m->sealed);
@@ -403,8 +404,8 @@ void jobs_ended(struct broker *b, const struct wire_ended *m) {
 
 /* ---- after a restart ---- */
 
-/* A record that does not open is stored again as it is, and no longer counts as running: whoever asks for it is told
- * what is wrong with it. */
+/* A record that does not open stays as it is, but for a day on which it goes: whoever asks for it is told what is wrong
+ * with it, and once the key is the right one again, it is recovered after all. */
 static void interrupt(struct broker *b, const struct store_job *found) {
   struct job *job = job_alloc(b);
   if (job == NULL) {
@@ -435,12 +436,13 @@ static void on_running(void *context, const struct store_answer *answer) {
     broker_fail(b, "recovery_failed", answer->result);
     return;
   }
+  if (answer->count > 0) memcpy(b->recovered, answer->jobs[answer->count - 1].id, sizeof b->recovered);
   for (size_t i = 0; i < answer->count; i++) interrupt(b, &answer->jobs[i]);
   if (answer->count == 0) broker_recovered(b);
 }
 
 void jobs_recover(struct broker *b) {
-  enum result r = store_list_running(b->store, RECOVER_STEP, on_running, b);
+  enum result r = store_list_running(b->store, b->recovered, RECOVER_STEP, on_running, b);
   if (r != RESULT_OK) broker_fail(b, "recovery_failed", r);
 }
 

@@ -25,6 +25,7 @@ static void open_records(struct call *call, const struct store_job *jobs, size_t
     memcpy(m.user, call->user, sizeof m.user);
     wire_put_open(&b->outgoing, &m);
     call->ticket = m.ticket;
+    call->asked = m.count;
     r = table_put(b->asked, &call->ticket, call);
   }
   free(records);
@@ -193,7 +194,7 @@ static void answer_list(struct call *call, uint32_t count, struct cursor rest) {
   for (uint32_t i = 0; i < count; i++) {
     struct wire_answer answer;
     if (i > 0) buf_put_u8(&body, ',');
-    if (!wire_get_answer(&rest, &answer)) body.bad = true;
+    (void)wire_get_answer(&rest, &answer); /* it was read before */
     if (answer.result == RESULT_OK)
       buf_put_span(&body, answer.reply);
     else
@@ -209,11 +210,22 @@ static void answer_list(struct call *call, uint32_t count, struct cursor rest) {
   buf_free(&link);
 }
 
+/* As many answers as were asked for, and nothing after them. */
+static bool answers_fit(const struct call *call, const struct wire_opened *m, struct cursor rest,
+                        struct wire_answer *first) {
+  if (call == NULL || m->count == 0 || m->count != call->asked) return false;
+  for (uint32_t i = 0; i < m->count; i++) {
+    struct wire_answer answer;
+    if (!wire_get_answer(&rest, &answer) || answer.result >= RESULT_COUNT) return false;
+    if (i == 0) *first = answer;
+  }
+  return cursor_end(&rest);
+}
+
 void records_opened(struct broker *b, const struct wire_opened *m, struct cursor rest) {
   struct call *call = table_get(b->asked, &m->ticket);
   struct wire_answer first;
-  struct cursor peek = rest;
-  if (call == NULL || m->count == 0 || !wire_get_answer(&peek, &first)) {
+  if (!answers_fit(call, m, rest, &first)) {
     broker_fail(b, "keeper_answered_nonsense", RESULT_PEER_LIED);
     return;
   }

@@ -55,6 +55,7 @@ struct call {
   enum call_wait wait;
   unsigned references;    /* answers from the store or the keeper that will come for this call */
   uint64_t ticket;        /* of what the keeper is asked for this call; 0: nothing */
+  uint32_t asked;         /* records that it was asked to open */
   uint8_t last[STORE_ID]; /* a list: the last id of the page */
   bool more;
   uint32_t events_seen; /* a stream: up to which event the caller has them */
@@ -125,6 +126,7 @@ struct job {
   bool async, has_key;
   bool stored;                                /* a record says that it runs */
   bool cancelled;                             /* the keeper was told */
+  bool unread;                                /* of a service that is no more, and its record did not open */
   uint8_t key[STORE_KEY], request[STORE_KEY]; /* idempotency */
   struct admission_ticket *admitted;
   struct buf message;       /* EXECUTE, until it is sent */
@@ -204,7 +206,8 @@ struct broker {
   unsigned calls; /* exchanges that are not answered */
   struct uuid_maker ids;
   uint64_t result_ttl_ms, cleanup_ms, per_user, waiting, workers;
-  uint64_t recovering; /* interrupted jobs not yet stored */
+  uint64_t recovering;         /* interrupted jobs not yet stored */
+  uint8_t recovered[STORE_ID]; /* up to which id */
   bool ready, stopping;
   bool encrypt_always;
   struct {

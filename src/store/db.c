@@ -194,8 +194,9 @@ enum result db_find_key(struct db *db, const uint8_t *user, const uint8_t *key, 
   return r == RESULT_OK ? RESULT_JOB_NOT_FOUND : r;
 }
 
-enum result db_list_running(struct db *db, uint32_t limit, struct rows *rows) {
+enum result db_list_running(struct db *db, const uint8_t *after, uint32_t limit, struct rows *rows) {
   bind_number(db->statements[S_LIST_RUNNING], 1, limit);
+  bind_bytes(db->statements[S_LIST_RUNNING], 2, after, STORE_ID);
   return read_rows(db, S_LIST_RUNNING, limit, rows);
 }
 

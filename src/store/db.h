@@ -31,7 +31,7 @@ enum result must_use db_delete(struct db *db, const uint8_t *user, const uint8_t
 enum result must_use db_list(struct db *db, const struct store_query *query, struct rows *rows);
 enum result must_use db_find_key(struct db *db, const uint8_t *user, const uint8_t *key, uint64_t now_ms,
                                  struct rows *rows);
-enum result must_use db_list_running(struct db *db, uint32_t limit, struct rows *rows);
+enum result must_use db_list_running(struct db *db, const uint8_t *after, uint32_t limit, struct rows *rows);
 /* At most `limit` of them; `more` says whether it met the limit. */
 enum result must_use db_expire(struct db *db, uint64_t now_ms, uint32_t limit, bool *more);
 enum result must_use db_put_document(struct db *db, const uint8_t *sha256, struct span bytes, uint64_t expires_ms);

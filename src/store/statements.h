@@ -41,7 +41,7 @@
   X(GET_ROW, "SELECT " COLUMNS " FROM jobs WHERE rowid = ?1")                                                        \
   X(FIND_KEY, "SELECT " COLUMNS " FROM jobs WHERE user = ?1 AND key = ?2 AND (expires_ms = 0 OR expires_ms > ?3)")   \
   X(FORGET_KEY, "UPDATE jobs SET key = NULL WHERE user = ?1 AND key = ?2 AND expires_ms BETWEEN 1 AND ?3")           \
-  X(LIST_RUNNING, "SELECT " COLUMNS " FROM jobs WHERE status = 1 ORDER BY id LIMIT ?1")                              \
+  X(LIST_RUNNING, "SELECT " COLUMNS " FROM jobs WHERE status = 1 AND id > ?2 ORDER BY id LIMIT ?1")                  \
   X(EXPIRE,                                                                                                          \
     "DELETE FROM jobs WHERE rowid IN (SELECT rowid FROM jobs WHERE expires_ms > 0 AND expires_ms <= ?1"              \
     " ORDER BY expires_ms LIMIT ?2)")                                                                                \

@@ -365,11 +365,14 @@ static struct op *op_with(op_run *run, uint64_t number, store_callback *callback
 }
 
 static enum result run_list_running(struct db *db, struct op *op) {
-  return db_list_running(db, (uint32_t)op->number, &op->rows);
+  return db_list_running(db, op->job.id, (uint32_t)op->number, &op->rows);
 }
 
-enum result store_list_running(struct store *s, uint32_t limit, store_callback *callback, void *context) {
-  return queue(s, op_with(run_list_running, limit, callback, context));
+enum result store_list_running(struct store *s, const uint8_t after[STORE_ID], uint32_t limit, store_callback *callback,
+                               void *context) {
+  struct op *op = op_with(run_list_running, limit, callback, context);
+  if (op != NULL) memcpy(op->job.id, after, STORE_ID);
+  return queue(s, op);
 }
 
 static enum result run_expire(struct db *db, struct op *op) {

@@ -28,7 +28,7 @@ struct store_config {
 struct store_job {
   uint8_t id[STORE_ID], user[STORE_USER];
   enum store_status status;
-  uint64_t expires_ms;        /* Unix time; 0 while running */
+  uint64_t expires_ms;        /* Unix time; 0: never (while it runs) */
   bool has_key;               /* an idempotency key came with the request */
   uint8_t key[STORE_KEY];     /* … and this is its hash */
   uint8_t request[STORE_KEY]; /* … and that of the request it came with */
@@ -78,8 +78,10 @@ enum result must_use store_list(struct store *s, const struct store_query *query
 /* The job that a user's idempotency key belongs to. */
 enum result must_use store_find_key(struct store *s, const uint8_t user[STORE_USER], const uint8_t key[STORE_KEY],
                                     store_callback *callback, void *context);
-/* Every user's jobs that still say STORE_RUNNING, at most `limit`: asked once at start, before any job is admitted. */
-enum result must_use store_list_running(struct store *s, uint32_t limit, store_callback *callback, void *context);
+/* Every user's jobs that still say STORE_RUNNING, by ascending id from the one behind `after`, at most `limit`: asked
+ * at the start, before any job is admitted. */
+enum result must_use store_list_running(struct store *s, const uint8_t after[STORE_ID], uint32_t limit,
+                                        store_callback *callback, void *context);
 /* Deletes what expired before `now_ms`, in steps that never hold other operations up for long. */
 enum result must_use store_expire(struct store *s, uint64_t now_ms, store_callback *callback, void *context);
 /* A named document that outlives the process (attestation documents). */

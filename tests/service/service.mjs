@@ -28,10 +28,11 @@ after(() => { for (const service of running) service.child.kill('SIGKILL'); }); 
 process.on('exit', () => { for (const service of running) service.child.kill('SIGKILL'); });
 
 // A directory that goes when the tests end.
+const directories = [];
+process.on('exit', () => { for (const path of directories) rmSync(path, { recursive: true, force: true }); });
 export function scratch() {
-  const path = mkdtempSync(join(tmpdir(), 'neocompute-service-'));
-  process.on('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
+  directories.push(mkdtempSync(join(tmpdir(), 'neocompute-service-')));
+  return directories.at(-1);
 }
 
 // Keys and settings of whoever runs the tests do not count.
@@ -87,18 +88,21 @@ export async function refusedStart(options) {
   return { ...end, text: service.text, reason: service.events('not_started')[0]?.reason };
 }
 
-// All processes of a service: [{pid, name}], the first one first.
+// All processes of a service: [{pid, name, cpu}], the first one first; cpu: clock ticks so far.
 export function processes(service) {
-  const parents = new Map();
+  const parents = new Map(), ticks = new Map();
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      parents.set(Number(name), Number(fields[1]));
+      ticks.set(Number(name), Number(fields[11]) + Number(fields[12]));
     } catch { /* it has ended meanwhile */ }
   }
   const of = (pid) => [pid, ...[...parents].filter(([, parent]) => parent === pid).flatMap(([child]) => of(child))];
   return of(service.pid).map((pid) => {
-    try { return { pid, name: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] }; } catch { return { pid, name: '' }; }
+    const cpu = ticks.get(pid) ?? 0;
+    try { return { pid, cpu, name: readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0] }; } catch { return { pid, cpu, name: '' }; }
   });
 }
 export const processOf = (service, name) => processes(service).find((process) => process.name.includes(name));
