@@ -101,6 +101,41 @@ static void tell_bad_log(struct buf *b, uint64_t id) {
   say(b);
   done(b, good(id));
 }
+static void tell_long_log(struct buf *b, uint64_t id) {
+  static char big[4096 + 15];
+  memset(big, 'x', sizeof big);
+  wire_put_log(b, &(struct wire_log){.id = id, .text = span_of(big, sizeof big)});
+  say(b);
+  done(b, good(id));
+}
+static void tell_other_log(struct buf *b, uint64_t id) {
+  wire_put_log(b, &(struct wire_log){.id = id + 1, .text = span_text("x")});
+  say(b);
+  done(b, good(id));
+}
+/* The length inside the message goes beyond it. */
+static void tell_forged_length(struct buf *b, uint64_t id) {
+  wire_put_log(b, &(struct wire_log){.id = id, .text = span_text("four")});
+  b->data[b->len - 8] = 5; /* a span is its length in four bytes, and its bytes */
+  say(b);
+  done(b, good(id));
+}
+static void tell_job(struct buf *b, uint64_t id) {
+  struct wire_job job = wire_default_job(span_text("function main() {}"));
+  job.id = id;
+  wire_put_job(b, &job);
+  say(b);
+}
+static void tell_many_steps(struct buf *b, uint64_t id) {
+  struct wire_done answer = good(id);
+  answer.steps = UINT64_C(1) << 53;
+  done(b, answer);
+}
+static void tell_long_time(struct buf *b, uint64_t id) {
+  struct wire_done answer = good(id);
+  answer.cpu_ns = UINT64_MAX;
+  done(b, answer);
+}
 static void hang(struct buf *b, uint64_t id) {
   (void)b, (void)id;
   for (volatile int i = 0;; i++) continue;
@@ -129,6 +164,12 @@ static const struct {
     {"twice", tell_twice},
     {"many logs", tell_many_logs},
     {"bad log", tell_bad_log},
+    {"long log", tell_long_log},
+    {"other log", tell_other_log},
+    {"forged length", tell_forged_length},
+    {"job", tell_job},
+    {"many steps", tell_many_steps},
+    {"long time", tell_long_time},
     {"hang", hang},
     {"quit", quit},
 };

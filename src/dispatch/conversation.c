@@ -82,6 +82,7 @@ static enum result hear_done(const struct conversation *c, struct span body, str
   if (!wire_get_done(body, done)) return RESULT_WORKER_LIED;
   if (done->id != c->job || !may_report(done->result) || !output_is_sound(c, done)) return RESULT_WORKER_LIED;
   if (done->steps > COUNT_MAX || done->memory_peak > COUNT_MAX) return RESULT_WORKER_LIED;
+  if (done->wall_ns > COUNT_MAX || done->cpu_ns > COUNT_MAX) return RESULT_WORKER_LIED;
   if (done->error.len > ERROR_MAX || done->stack.len > ERROR_MAX) return RESULT_WORKER_LIED;
   if (!text_utf8_valid(done->error) || !text_utf8_valid(done->stack)) return RESULT_WORKER_LIED;
   return RESULT_OK;
