@@ -157,7 +157,7 @@ describe('SIGTERM while jobs run', () => {
     assert.deepEqual(all.filter(({ pid }) => { try { process.kill(pid, 0); return true; } catch { return false; } }), []);
   });
 
-  test('what cannot is cancelled, with a receipt, and says so afterwards', async () => {
+  test('what cannot is interrupted, with a receipt, and says so afterwards', async () => {
     const state = scratch();
     const service = await serve({ state, args: ['--stop-grace', '300ms'] });
     const id = await accepted(service, { script: endless });
@@ -165,13 +165,13 @@ describe('SIGTERM while jobs run', () => {
     await until(async () => (await ask(service, 'GET', '/jobs?status=running', { user: 'sync' })).json[0], 'the synchronous job');
     service.child.kill('SIGTERM');
     const { json } = await sync;
-    assert.deepEqual([json.status, json.error_code], ['failed', 'cancelled']);
+    assert.deepEqual([json.status, json.error_code], ['failed', 'interrupted']);
     assert.ok(json.receipt);
     assert.deepEqual(await service.ended, { status: 0, signal: null });
     const after = await serve({ state });
     try {
       const { json: kept, text } = await job(after, id);
-      assert.deepEqual([kept.status, kept.error_code], ['failed', 'cancelled']);
+      assert.deepEqual([kept.status, kept.error_code], ['failed', 'interrupted']);
       await assertVerifies(after, text, { script: endless });
     } finally { await after.stop(); }
   });
