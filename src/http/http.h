@@ -3,7 +3,7 @@
  * TLS 1.3. Whole requests go up to the owner, replies come down, at once or later. Everything is bounded; every phase
  * has a total deadline. Strict: what smuggles requests elsewhere is refused here (see http1.c).
  *
- * One thread. Knows nothing of jobs, users or JSON.
+ * One thread, of a process that ignores SIGPIPE. Knows nothing of jobs, users or JSON.
  */
 #pragma once
 

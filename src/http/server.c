@@ -390,7 +390,9 @@ static void settle(struct connection *c) {
       return;
     }
     if (said && c->asked) set_wait(c, WAIT_NONE); /* the deadlines of the next request are its own */
-    if (said) set_wait(c, wait_for(c->phase));
+    enum wait wait = wait_for(c->phase);
+    if (c->server->draining && wait == WAIT_IDLE) wait = WAIT_LINGER; /* it was told; some never answer */
+    if (said) set_wait(c, wait);
     c->asked = false;
   } else if (c->stage == STAGE_CHOOSE) {
     set_wait(c, c->begun_len > 0 ? WAIT_HEAD : WAIT_IDLE);

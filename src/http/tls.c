@@ -101,7 +101,8 @@ static const char *configure(SSL_CTX *ssl, const struct http_tls *config) {
   SSL_CTX_set_alpn_select_cb(ssl, choose_protocol, NULL);
   const char *problem = from_memory(ssl, config->certificate, use_certificates);
   if (problem == NULL) problem = from_memory(ssl, config->key, use_key);
-  if (problem != NULL || config->client_ca.data == NULL) return problem;
+  if (problem != NULL) return problem;
+  if (config->client_ca.len == 0) return config->require_client ? "client certificates need a client CA" : NULL;
   SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER | (config->require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
   SSL_CTX_set_purpose(ssl, X509_PURPOSE_SSL_CLIENT);
   return from_memory(ssl, config->client_ca, use_client_ca);

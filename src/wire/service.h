@@ -219,8 +219,9 @@ struct wire_up {
   X(cancel, CANCEL, cancel)                                                                                     \
   X(interrupt, INTERRUPT, interrupt)                                                                            \
   X(attest, ATTEST, attest)                                                                                     \
-  X(identity, IDENTITY, identity) X(stored, STORED, stored) X(logged, LOGGED, logged) X(ended, ENDED, ended)    \
-      X(attested, ATTESTED, attested) X(gauges, GAUGES, gauges) X(keeper_setup, KEEPER_SETUP, keeper_setup)     \
+  X(identity, IDENTITY, identity)                                                                               \
+  X(stored, STORED, stored) X(logged, LOGGED, logged) X(ended, ENDED, ended) X(attested, ATTESTED, attested)    \
+      X(gauges, GAUGES, gauges) X(keeper_setup, KEEPER_SETUP, keeper_setup)                                     \
           X(broker_setup, BROKER_SETUP, broker_setup) X(listener, LISTENER, listener) X(tls, TLS, tls)          \
               X(worker_started, WORKER_STARTED, worker) X(worker_gone, WORKER_GONE, worker) X(stop, STOP, stop) \
                   X(keeper_up, KEEPER_UP, up) X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker)               \
