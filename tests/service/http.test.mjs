@@ -342,6 +342,89 @@ describe('HTTP/2', () => {
       assert.ok((await raw(service, Buffer.from(preface + bytes, 'latin1'))).closed, JSON.stringify(bytes));
   });
 
+  // Frames by hand (RFC 9113 §4.1); fields as literals that enter no table (RFC 7541 §6.2.2).
+  const frame = (type, flags, id, payload) => {
+    const head = Buffer.alloc(9);
+    head.writeUIntBE(payload.length, 0, 3);
+    head.writeUInt8(type, 3);
+    head.writeUInt8(flags, 4);
+    head.writeUInt32BE(id, 5);
+    return Buffer.concat([head, payload]);
+  };
+  const DATA = 0, HEADERS = 1, PRIORITY = 2, SETTINGS = 4, PING = 6, CONTINUATION = 9, END_STREAM = 1, END_HEADERS = 4;
+  const text = (value) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value, 'latin1')]);
+  const block = (fields) => Buffer.concat(fields.map(([name, value]) => Buffer.concat([Buffer.from([0]), text(name), text(value)])));
+  const hello = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(SETTINGS, 0, 0, Buffer.alloc(0))]);
+  const request = (fields, flags = END_STREAM | END_HEADERS) => frame(HEADERS, flags, 1, block(fields));
+  const head = [[':method', 'GET'], [':scheme', 'http'], [':path', '/health'], [':authority', 'x']];
+  const body = Buffer.from(json(fine));
+  const posted = (more) => [[':method', 'POST'], [':scheme', 'http'], [':path', '/execute'], [':authority', 'x'], ['x-user-id', 'smuggler'], ...more];
+
+  // The types of the frames that came, with the status where it is a literal or of the static table's.
+  const answer = async (bytes) => {
+    const { text: got, closed } = await raw(service, Buffer.concat([hello, ...bytes]), { ms: 400 });
+    const all = Buffer.from(got, 'latin1'), types = [];
+    for (let at = 0; at + 9 <= all.length; at += 9 + all.readUIntBE(at, 3)) types.push(all[at + 3]);
+    return { closed, types, healthy: /"healthy"|"completed"/.test(got) };
+  };
+
+  test('by hand, what is right is answered', async () => {
+    assert.ok((await answer([request(head)])).healthy);
+    const split = block(head);
+    assert.ok((await answer([frame(HEADERS, END_STREAM, 1, split.subarray(0, 5)), frame(CONTINUATION, END_HEADERS, 1, split.subarray(5))])).healthy);
+    assert.ok((await answer([request(posted([['content-length', String(body.length)]]), END_HEADERS), frame(DATA, END_STREAM, 1, body)])).healthy);
+  });
+
+  for (const [name, frames] of Object.entries({
+    'a name in upper case': [request([...head, ['X-A', 'b']])],
+    'a field of the connection': [request([...head, ['connection', 'close']])],
+    'Transfer-Encoding': [request(posted([['transfer-encoding', 'chunked']]), END_HEADERS), frame(DATA, END_STREAM, 1, body)],
+    'te: gzip': [request([...head, ['te', 'gzip']])],
+    'no :path': [request(head.filter(([field]) => field !== ':path'))],
+    'an empty :path': [request(head.map(([field, value]) => [field, field === ':path' ? '' : value]))],
+    'a :path that is none': [request(head.map(([field, value]) => [field, field === ':path' ? 'health' : value]))],
+    'two :paths': [request([...head, [':path', '/info']])],
+    'a pseudo-field behind the others': [request([...head.slice(0, 3), ['x-a', 'b'], head[3]])],
+    'a pseudo-field of none': [request([...head, [':status', '200']])],
+    'a Host that is another than :authority': [request([...head, ['host', 'y']])],
+    'CR LF in a value': [request([...head, ['x-a', 'b\r\nx-user-id: alice']])],
+    'NUL in a value': [request([...head, ['x-a', 'b\0']])],
+    'two Content-Lengths': [request(posted([['content-length', String(body.length)], ['content-length', '5']]), END_HEADERS), frame(DATA, END_STREAM, 1, body)],
+    'a Content-Length that is too long': [request(posted([['content-length', String(body.length + 1)]]), END_HEADERS), frame(DATA, END_STREAM, 1, body)],
+    'a Content-Length that is too short': [request(posted([['content-length', String(body.length - 1)]]), END_HEADERS), frame(DATA, END_STREAM, 1, body)],
+    'a Content-Length with a plus': [request(posted([['content-length', `+${body.length}`]]), END_HEADERS), frame(DATA, END_STREAM, 1, body)],
+    'X-User-ID twice': [request(posted([['x-user-id', 'alice']]), END_HEADERS), frame(DATA, END_STREAM, 1, body)],
+    'an even stream': [frame(HEADERS, END_STREAM | END_HEADERS, 2, block(head))],
+    'DATA without a stream': [frame(DATA, END_STREAM, 1, body)],
+    'another frame between HEADERS and CONTINUATION': [request(head, END_STREAM), frame(PING, 0, 0, Buffer.alloc(8)), frame(CONTINUATION, END_HEADERS, 1, Buffer.alloc(0))],
+    'a stream that depends on itself': [frame(HEADERS, END_STREAM | END_HEADERS | 32, 1, Buffer.concat([Buffer.from([0, 0, 0, 1, 0]), block(head)]))],
+    'CONNECT': [request([[':method', 'CONNECT'], [':authority', 'x:80']])],
+  })) {
+    test(`refused: ${name}`, async () => {
+      const { healthy, types, closed } = await answer(frames);
+      assert.equal(healthy, false);
+      assert.ok(closed || types.some((type) => type === 1 || type === 3 || type === 7), JSON.stringify(types)); // a reply, RST_STREAM or GOAWAY
+    });
+  }
+
+  for (const [name, frames] of Object.entries({
+    'CONTINUATIONs': [request(head, END_STREAM), ...Array.from({ length: 2000 }, () => frame(CONTINUATION, 0, 1, Buffer.alloc(0)))],
+    'CONTINUATIONs with fields': [request(head, END_STREAM), ...Array.from({ length: 200 }, () => frame(CONTINUATION, 0, 1, block([['x-a', 'b'.repeat(100)]]).subarray(0)))],
+    'SETTINGS of 100 entries, often': Array.from({ length: 200 }, () => frame(SETTINGS, 0, 0, Buffer.concat(Array(100).fill(Buffer.from([0, 4, 0, 0, 255, 255]))))),
+    'a frame of 16 MB': [frame(DATA, 0, 1, Buffer.alloc(0)).fill(0xff, 0, 3), Buffer.alloc(65536)],
+  })) {
+    test(`a flood ends the connection: ${name}`, async () => {
+      const { closed, types } = await answer(frames);
+      assert.ok(closed || types.includes(7), JSON.stringify(types));
+      await completed(service, { script: fine }, { user: 'after' });
+    });
+  }
+
+  test('PINGs and PRIORITYs in great number hold nobody up', async () => {
+    await answer(Array.from({ length: 20000 }, (_, i) => (i % 2 ? frame(PING, 0, 0, Buffer.alloc(8)) : frame(PRIORITY, 0, 1 + 2 * i, Buffer.from([0, 0, 0, 0, 1])))));
+    await completed(service, { script: fine }, { user: 'after' });
+  });
+
   test('events in a stream', async () => {
     const client = session(service.url);
     const { json: { job_id: id } } = await execute(service, { script: 'function main() { console.log("hi"); const t = Date.now() + 300; while (Date.now() < t); }', async: true });
