@@ -54,56 +54,86 @@ struct rule {
 
 static const struct rule rules[] = {
     /* the socket to its parent, and nothing else, is a worker's world */
-    CALL(read, WORKER, IS(0, SANDBOX_SOCKET)), CALL(write, WORKER, IS(0, SANDBOX_SOCKET)),
-    CALL(madvise, WORKER, IS(2, MADV_DONTNEED)), CALL(setitimer, WORKER, IS(0, ITIMER_REAL)),
+    CALL(read, WORKER, IS(0, SANDBOX_SOCKET)),
+    CALL(write, WORKER, IS(0, SANDBOX_SOCKET)),
+    CALL(madvise, WORKER, IS(2, MADV_DONTNEED)),
+    CALL(setitimer, WORKER, IS(0, ITIMER_REAL)),
     CALL(clock_gettime, WORKER, WITHIN_32(0, WORKER_CLOCKS)),
 
     /* everyone */
-    CALL(mprotect, WORKER | BROKER | KEEPER, WITHIN(2, NO_EXEC)), CALL(getrandom, WORKER | BROKER | KEEPER),
-    CALL(rt_sigreturn, WORKER | BROKER | KEEPER), CALL(restart_syscall, WORKER | BROKER | KEEPER),
+    CALL(mprotect, WORKER | BROKER | KEEPER, WITHIN(2, NO_EXEC)),
+    CALL(getrandom, WORKER | BROKER | KEEPER),
+    CALL(rt_sigreturn, WORKER | BROKER | KEEPER),
+    CALL(restart_syscall, WORKER | BROKER | KEEPER),
     CALL(exit_group, WORKER | BROKER | KEEPER),
 
     /* descriptors they hold, and messages between processes */
-    CALL(read, BROKER | KEEPER), CALL(readv, BROKER | KEEPER), CALL(write, BROKER | KEEPER),
-    CALL(writev, BROKER | KEEPER), CALL(recvfrom, BROKER | KEEPER), CALL(recvmsg, BROKER | KEEPER),
-    CALL(sendto, BROKER | KEEPER), CALL(sendmsg, BROKER | KEEPER), CALL(shutdown, BROKER | KEEPER),
-    CALL(close, BROKER | KEEPER), CALL(fcntl, BROKER | KEEPER, IS(1, F_GETFD)),
-    CALL(fcntl, BROKER | KEEPER, IS(1, F_SETFD)), CALL(fcntl, BROKER | KEEPER, IS(1, F_GETFL)),
+    CALL(read, BROKER | KEEPER),
+    CALL(readv, BROKER | KEEPER),
+    CALL(write, BROKER | KEEPER),
+    CALL(writev, BROKER | KEEPER),
+    CALL(recvfrom, BROKER | KEEPER),
+    CALL(recvmsg, BROKER | KEEPER),
+    CALL(sendto, BROKER | KEEPER),
+    CALL(sendmsg, BROKER | KEEPER),
+    CALL(shutdown, BROKER | KEEPER),
+    CALL(close, BROKER | KEEPER),
+    CALL(fcntl, BROKER | KEEPER, IS(1, F_GETFD)),
+    CALL(fcntl, BROKER | KEEPER, IS(1, F_SETFD)),
+    CALL(fcntl, BROKER | KEEPER, IS(1, F_GETFL)),
     CALL(fcntl, BROKER | KEEPER, IS(1, F_SETFL), WITHIN_32(2, O_RDWR | O_WRONLY | O_NONBLOCK | O_APPEND | 0100000)),
     CALL(fcntl, BROKER | KEEPER, IS(1, F_DUPFD_CLOEXEC)),
 
     /* the event loop */
-    CALL(epoll_create1, BROKER | KEEPER), CALL(epoll_ctl, BROKER | KEEPER), CALL(epoll_wait, BROKER | KEEPER),
-    CALL(epoll_pwait, BROKER | KEEPER), CALL(eventfd2, BROKER | KEEPER), CALL(timerfd_create, BROKER | KEEPER),
-    CALL(timerfd_settime, BROKER | KEEPER), CALL(pipe2, BROKER | KEEPER), CALL(poll, BROKER | KEEPER),
+    CALL(epoll_create1, BROKER | KEEPER),
+    CALL(epoll_ctl, BROKER | KEEPER),
+    CALL(epoll_wait, BROKER | KEEPER),
+    CALL(epoll_pwait, BROKER | KEEPER),
+    CALL(eventfd2, BROKER | KEEPER),
+    CALL(timerfd_create, BROKER | KEEPER),
+    CALL(timerfd_settime, BROKER | KEEPER),
+    CALL(pipe2, BROKER | KEEPER),
+    CALL(poll, BROKER | KEEPER),
 
     /* memory */
     CALL(mmap, KEEPER, WITHIN(2, NO_EXEC), HAS(3, MAP_ANONYMOUS)),
     CALL(mmap, BROKER, WITHIN(2, NO_EXEC)), /* files, too: SQLite's index of its log */
-    CALL(munmap, BROKER | KEEPER), CALL(mremap, BROKER | KEEPER), CALL(brk, BROKER | KEEPER),
-    CALL(madvise, BROKER | KEEPER, IS(2, MADV_DONTNEED)), CALL(madvise, BROKER | KEEPER, IS(2, MADV_FREE)),
+    CALL(munmap, BROKER | KEEPER),
+    CALL(mremap, BROKER | KEEPER),
+    CALL(brk, BROKER | KEEPER),
+    CALL(madvise, BROKER | KEEPER, IS(2, MADV_DONTNEED)),
+    CALL(madvise, BROKER | KEEPER, IS(2, MADV_FREE)),
     CALL(madvise, BROKER | KEEPER, IS(2, MADV_DONTDUMP)),
 
     /* time, and themselves */
     CALL(clock_gettime, BROKER | KEEPER, WITHIN_32(0, CLOCKS)),
     CALL(clock_getres, BROKER | KEEPER, WITHIN_32(0, CLOCKS)),
-    CALL(clock_nanosleep, BROKER | KEEPER, WITHIN_32(0, CLOCKS)), CALL(futex, BROKER | KEEPER),
-    CALL(rt_sigprocmask, BROKER | KEEPER), CALL(getpid, BROKER | KEEPER),
+    CALL(clock_nanosleep, BROKER | KEEPER, WITHIN_32(0, CLOCKS)),
+    CALL(futex, BROKER | KEEPER),
+    CALL(rt_sigprocmask, BROKER | KEEPER),
+    CALL(getpid, BROKER | KEEPER),
     CALL(getuid, BROKER | KEEPER), /* libevent and OpenSSL ask whether to trust the environment */
-    CALL(geteuid, BROKER | KEEPER), CALL(getgid, BROKER | KEEPER), CALL(getegid, BROKER | KEEPER),
-    CALL(gettid, BROKER | KEEPER), CALL(sched_yield, BROKER | KEEPER),
+    CALL(geteuid, BROKER | KEEPER),
+    CALL(getgid, BROKER | KEEPER),
+    CALL(getegid, BROKER | KEEPER),
+    CALL(gettid, BROKER | KEEPER),
+    CALL(sched_yield, BROKER | KEEPER),
     CALL(sched_getaffinity, BROKER | KEEPER), /* malloc counts processors */
     CALL(sysinfo, BROKER),                    /* qsort asks how much memory there is */
-    CALL(getrusage, BROKER | KEEPER), CALL(prlimit64, BROKER | KEEPER, IS(0, 0), IS(2, 0)), /* its own, read only */
+    CALL(getrusage, BROKER | KEEPER),
+    CALL(prlimit64, BROKER | KEEPER, IS(0, 0), IS(2, 0)), /* its own, read only */
     CALL(exit, BROKER | KEEPER),
 
     /* threads: the store's */
-    CALL(clone, BROKER, IS(0, A_THREAD)), CALL(set_robust_list, BROKER),
+    CALL(clone, BROKER, IS(0, A_THREAD)),
+    CALL(set_robust_list, BROKER),
     CALL(rt_sigaction, BROKER, IS(0, 33)), /* the thread library's own signal, at the first thread */
     CALL(rseq, BROKER),
 
     /* callers, at inherited listeners */
-    CALL(accept4, BROKER), CALL(getsockname, BROKER), CALL(getpeername, BROKER),
+    CALL(accept4, BROKER),
+    CALL(getsockname, BROKER),
+    CALL(getpeername, BROKER),
     CALL(getsockopt, BROKER, IS(1, SOL_SOCKET), IS(2, SO_ERROR)),
     CALL(getsockopt, BROKER, IS(1, SOL_SOCKET), IS(2, SO_SNDBUF)),
     CALL(getsockopt, BROKER, IS(1, IPPROTO_TCP), IS(2, TCP_INFO)),
@@ -120,20 +150,46 @@ static const struct rule rules[] = {
     CALL(setsockopt, BROKER, IS(1, SOL_SOCKET), IS(2, SO_RCVBUF)),
 
     /* the database; which files, says sandbox_files.c */
-    CALL(openat, BROKER, WITHIN_32(2, OPEN_FLAGS), WITHIN_32(3, 0666)), CALL(newfstatat, BROKER), CALL(fstat, BROKER),
-    CALL(access, BROKER), CALL(readlink, BROKER), CALL(getcwd, BROKER), CALL(fcntl, BROKER, IS(1, F_SETLK)),
-    CALL(fcntl, BROKER, IS(1, F_SETLKW)), CALL(fcntl, BROKER, IS(1, F_GETLK)), CALL(pread64, BROKER),
-    CALL(pwrite64, BROKER), CALL(lseek, BROKER), CALL(ftruncate, BROKER), CALL(fallocate, BROKER, IS(1, 0)),
-    CALL(fsync, BROKER), CALL(fdatasync, BROKER), CALL(unlink, BROKER),
+    CALL(openat, BROKER, WITHIN_32(2, OPEN_FLAGS), WITHIN_32(3, 0666)),
+    CALL(newfstatat, BROKER),
+    CALL(fstat, BROKER),
+    CALL(access, BROKER),
+    CALL(readlink, BROKER),
+    CALL(getcwd, BROKER),
+    CALL(fcntl, BROKER, IS(1, F_SETLK)),
+    CALL(fcntl, BROKER, IS(1, F_SETLKW)),
+    CALL(fcntl, BROKER, IS(1, F_GETLK)),
+    CALL(pread64, BROKER),
+    CALL(pwrite64, BROKER),
+    CALL(lseek, BROKER),
+    CALL(ftruncate, BROKER),
+    CALL(fallocate, BROKER, IS(1, 0)),
+    CALL(fsync, BROKER),
+    CALL(fdatasync, BROKER),
+    CALL(unlink, BROKER),
 
 #ifdef SANITIZE /* the sanitizers' run time */
-    CALL(read, WORKER), CALL(mmap, WORKER | BROKER | KEEPER), CALL(munmap, WORKER),
-    CALL(madvise, WORKER | BROKER | KEEPER), CALL(futex, WORKER), CALL(gettid, WORKER), CALL(getpid, WORKER),
-    CALL(getppid, BROKER | KEEPER), CALL(rt_sigaction, WORKER | BROKER | KEEPER), CALL(rt_sigprocmask, WORKER),
-    CALL(sigaltstack, WORKER | BROKER | KEEPER), CALL(sched_yield, WORKER), CALL(tgkill, WORKER | BROKER | KEEPER),
-    CALL(openat, WORKER | BROKER | KEEPER), CALL(close, WORKER), CALL(newfstatat, WORKER | KEEPER),
-    CALL(readlink, KEEPER), CALL(prlimit64, WORKER | BROKER | KEEPER), CALL(sched_getaffinity, WORKER),
-    CALL(uname, BROKER | KEEPER), CALL(prctl, BROKER | KEEPER), /* names for mappings */
+    CALL(read, WORKER),
+    CALL(mmap, WORKER | BROKER | KEEPER),
+    CALL(munmap, WORKER),
+    CALL(madvise, WORKER | BROKER | KEEPER),
+    CALL(futex, WORKER),
+    CALL(gettid, WORKER),
+    CALL(getpid, WORKER),
+    CALL(getppid, BROKER | KEEPER),
+    CALL(rt_sigaction, WORKER | BROKER | KEEPER),
+    CALL(rt_sigprocmask, WORKER),
+    CALL(sigaltstack, WORKER | BROKER | KEEPER),
+    CALL(sched_yield, WORKER),
+    CALL(tgkill, WORKER | BROKER | KEEPER),
+    CALL(openat, WORKER | BROKER | KEEPER),
+    CALL(close, WORKER),
+    CALL(newfstatat, WORKER | KEEPER),
+    CALL(readlink, KEEPER),
+    CALL(prlimit64, WORKER | BROKER | KEEPER),
+    CALL(sched_getaffinity, WORKER),
+    CALL(prctl, BROKER | KEEPER), /* names for mappings */
+    CALL(uname, BROKER | KEEPER),
 #endif
 };
 

@@ -6,7 +6,6 @@ import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { api } from '../contract.mjs';
 import { binary, cli, file } from '../lib.mjs';
 import { b64, canonical, defaultLimits, protection, readReceipt, sha256 } from '../receipts.mjs';
 import { MASTER_KEY, ask, assertProblem, completed, execute, processes, refusedStart, scratch, serve, sleep, until } from './service.mjs';
@@ -84,12 +83,16 @@ describe('what is secret stays so', () => {
   test('no process has a key in its environment or its arguments', onlyRoot, () => {
     const all = processes(service);
     assert.ok(all.length >= 4);
+    const looked = new Set();
     for (const { pid, name } of all) {
       for (const part of ['environ', 'cmdline']) {
-        const text = readFileSync(`/proc/${pid}/${part}`, 'latin1');
+        let text;
+        try { text = readFileSync(`/proc/${pid}/${part}`, 'latin1'); } catch { continue; } // a worker that has just ended
         assert.doesNotMatch(text, new RegExp(`${MASTER_KEY}|CANARY|MASTER_KEY|MARBLE_SECRETS|JWT_SECRET`), `${name} ${part}`);
+        looked.add(name);
       }
     }
+    for (const name of ['keeper', 'broker', 'worker']) assert.ok([...looked].some((seen) => seen.includes(name)), [...looked].join());
   });
 });
 
@@ -329,7 +332,7 @@ describe('receipts', () => {
     const bodies = [{ script: fine }, { script: 'function main(i) { console.log("é", 1); return { ...i, n: [1.5, "\\u2028"] } }', input: { z: 1, a: { b: null } }, nonce: 'n-1' },
       { script: 'throw new Error("x")' }, { script: 'function main() { for (;;); }', timeout: 1, limits: { memory_mb: 32 } },
       { script: 'function main() { for (;;); }', limits: { steps: 1234 } }, { script: fine, deterministic: true, secret_refs: ['none'] }];
-    for (const body of bodies) check((await execute(service, body, { user: 'Ada Löw' in {} ? '' : 'ada' })).text, body, 'ada');
+    for (const body of bodies) check((await execute(service, body, { user: 'ada' })).text, body, 'ada');
     const body = { script: fine, input: { a: 1 } };
     const sealed = await execute(service, body, { user: 'ada', path: '/execute?encrypted=1' });
     check(sealed.text, body, 'ada', { sealed: '{"ok":true}' });
@@ -390,11 +393,16 @@ describe('settings', () => {
   });
 
   test('the log level', async () => {
-    const service = await serve({ env: { NEOCOMPUTE_LOG_LEVEL: 'info' } });
-    await completed(service, { script: fine });
-    assert.ok(service.events('request').length > 0);
-    await service.stop();
-    assert.ok(api.paths['/execute']);
+    for (const [level, told] of [['info', 1], ['warn', 0]]) {
+      const url = `http://127.0.0.1:${await free()}`;
+      const service = await serve({ wait: false, env: { NEOCOMPUTE_LOG_LEVEL: level }, base: ['--listen', url.slice(7), '--metrics-listen', '', '--state', 'memory'] });
+      await until(() => ask(service, 'GET', '/ready', { url }).then(({ status }) => status === 200, () => false), 'readiness');
+      await completed(service, { script: fine }, { url });
+      assert.equal((await execute(service, { script: fine }, { url, user: null })).status, 401);
+      await service.stop();
+      assert.equal(service.events('request').filter(({ path, status }) => path === '/execute' && status === 200).length, told);
+      assert.equal(service.events('refused_caller').length, 1);
+    }
   });
 
   test('limits that are set are kept', async () => {
