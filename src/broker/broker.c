@@ -64,6 +64,17 @@ void broker_gauges(struct broker *b) {
     metrics_set(gauges[i].id, gauges[i].label, gauges[i].value);
 }
 
+void broker_opens(struct broker *b, size_t bytes) {
+  b->opening += bytes;
+  if (b->opening >= BROKER_OPENING_MAX) event_del(b->store_event);
+}
+
+void broker_opened(struct broker *b, size_t bytes) {
+  b->opening -= bytes;
+  if (b->opening < BROKER_OPENING_MAX && event_add(b->store_event, NULL) != 0)
+    broker_fail(b, "store_not_heard", RESULT_NO_MEMORY);
+}
+
 /* ---- what the keeper says ---- */
 
 static bool on_identity(struct broker *b, struct span body) {

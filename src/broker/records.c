@@ -20,6 +20,7 @@ static void open_records(struct call *call, const struct store_job *jobs, size_t
     memcpy(records[i].job, jobs[i].id, STORE_ID);
     memcpy(call->list_ids + i * STORE_ID, jobs[i].id, STORE_ID);
     records[i].sealed = jobs[i].record;
+    call->opening += jobs[i].record.len;
   }
   if (r == RESULT_OK) {
     memcpy(m.user, call->user, sizeof m.user);
@@ -34,6 +35,7 @@ static void open_records(struct call *call, const struct store_job *jobs, size_t
     return;
   }
   call_hold(call);
+  broker_opens(b, call->opening);
   broker_send(b);
 }
 
@@ -230,6 +232,7 @@ void records_opened(struct broker *b, const struct wire_opened *m, struct cursor
     return;
   }
   table_remove(b->asked, &m->ticket);
+  broker_opened(b, call->opening);
   if (!call_drop(call)) return;
   if (call->wait == CALL_LIST)
     answer_list(call, m->count, rest);

@@ -56,6 +56,7 @@ struct call {
   unsigned references;    /* answers from the store or the keeper that will come for this call */
   uint64_t ticket;        /* of what the keeper is asked for this call; 0: nothing */
   uint32_t asked;         /* records that it was asked to open */
+  size_t opening;         /* their bytes */
   uint8_t last[STORE_ID]; /* a list: the last id of the page */
   bool more;
   uint32_t events_seen; /* a stream: up to which event the caller has them */
@@ -185,8 +186,9 @@ void events_heartbeat(struct broker *b);
 
 /* ---- the process ---- */
 
-#define BROKER_WAIT_MS 10000u    /* the longest a job waits for its turn */
-#define BROKER_BODY_MAX 1310720u /* bytes of a request's body */
+#define BROKER_WAIT_MS 10000u         /* the longest a job waits for its turn */
+#define BROKER_OPENING_MAX (8u << 20) /* bytes of records that the keeper opens at a time, about */
+#define BROKER_BODY_MAX 1310720u      /* bytes of a request's body */
 
 struct broker {
   struct event_base *loop;
@@ -203,6 +205,7 @@ struct broker {
   struct job *retries;
   struct buf outgoing;
   uint64_t last_ticket;
+  size_t opening; /* bytes of records that the keeper was asked to open and has not answered for */
   unsigned calls; /* exchanges that are not answered */
   struct uuid_maker ids;
   uint64_t result_ttl_ms, cleanup_ms, per_user, waiting, workers;
@@ -232,3 +235,7 @@ uint64_t broker_ticket(struct broker *b);
 /* Ends the loop: the process cannot go on. */
 void broker_fail(struct broker *b, const char *event, enum result why);
 void broker_recovered(struct broker *b);
+/* The keeper was asked to open so many bytes; it has answered. While it has much to do, the store is not asked what it
+ * found: neither a socket's buffer nor memory grows with how many callers ask at once. */
+void broker_opens(struct broker *b, size_t bytes);
+void broker_opened(struct broker *b, size_t bytes);

@@ -342,7 +342,7 @@ static enum result do_client(struct keeper *k, const struct channel_message *mes
     return RESULT_PEER_LIED;
   }
   const struct link_handler handler = {.context = k, .message = hear_broker, .lost = lose};
-  enum result r = link_new(k->base, message->fd, SERVICE_ANSWER_MAX, (size_t)(k->most + 2) * SERVICE_ANSWER_MAX,
+  enum result r = link_new(k->base, message->fd, SERVICE_ANSWER_MAX, (size_t)(k->most + 4) * SERVICE_ANSWER_MAX,
                            &handler, &k->broker);
   if (r == RESULT_OK) introduce(k);
   return r;

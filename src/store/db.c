@@ -72,7 +72,7 @@ static enum result read_row(sqlite3_stmt *s, struct store_job *job) {
 /* Appends the row where the statement stands. */
 static enum result add_row(struct rows *rows, sqlite3_stmt *s) {
   enum result r = read_row(s, &rows->jobs[rows->count]);
-  if (r == RESULT_OK) rows->count++;
+  if (r == RESULT_OK) rows->bytes += rows->jobs[rows->count++].record.len;
   return r;
 }
 
@@ -111,14 +111,12 @@ static enum result read_rows(struct db *db, enum statement id, size_t limit, str
  * place: what the page has no room for costs nothing, however large it is. */
 static enum result read_page(struct db *db, enum statement id, size_t limit, uint64_t bytes, struct rows *rows) {
   sqlite3_stmt *s = db->statements[id];
-  uint64_t held = 0;
   int code = SQLITE_DONE;
   enum result r = begin_rows(rows, limit);
   while (r == RESULT_OK && (code = sqlite3_step(s)) == SQLITE_ROW) {
-    rows->more = rows->count == limit || (rows->count > 0 && held >= bytes);
+    rows->more = rows->count == limit || (rows->count > 0 && rows->bytes >= bytes);
     if (rows->more) break;
     r = add_named_row(db, rows, s);
-    if (r == RESULT_OK) held += rows->jobs[rows->count - 1].record.len;
   }
   return end_rows(db, id, code, r, rows);
 }

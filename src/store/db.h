@@ -12,6 +12,7 @@ struct db;
 struct rows {
   struct store_job *jobs; /* records included in one allocation each */
   size_t count;
+  size_t bytes; /* of the records */
   bool more;
 };
 void rows_free(struct rows *rows);

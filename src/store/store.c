@@ -16,6 +16,7 @@
 
 #define WAITING_MAX (64u << 20)
 #define STACK_BYTES (512u << 10)
+#define ANSWERS_MAX (8u << 20) /* records that were read and not yet collected: past it nothing more is done */
 #define EXPIRE_STEP 500u
 #define COMPANY_NS 2000000 /* how long a write that nobody waits for waits for company */
 
@@ -51,7 +52,7 @@ struct store {
   pthread_cond_t work;
   /* under the lock */
   struct list todo, finished;
-  size_t bytes;
+  size_t bytes, answers; /* of operations that wait, and of records in what is finished */
   bool wanted, stopping; /* somebody waits for what is to be done */
   struct store_stats stats;
 };
@@ -75,6 +76,16 @@ static struct op *list_take(struct list *l) {
   return first;
 }
 
+/* In front of what came meanwhile. */
+static void list_put_back(struct list *l, struct op *ops) {
+  if (ops == NULL) return;
+  struct op **end = &ops->next;
+  while (*end != NULL) end = &(*end)->next;
+  *end = l->first;
+  if (l->first == NULL) l->end = end;
+  l->first = ops;
+}
+
 /* ---- the thread ---- */
 
 static void fail_all(struct op *ops, enum result why) {
@@ -90,12 +101,22 @@ static bool is_fault(enum result r) {
   return r != RESULT_OK && r != RESULT_JOB_NOT_FOUND && r != RESULT_IDEMPOTENCY_MISMATCH;
 }
 
+/* If what was read so far is as much as may lie about, `op` is the last of its group: the others are the `rest`. */
+static void cut_group(struct op *op, size_t *answers, struct op **rest) {
+  *answers += op->rows.bytes;
+  if (*answers < ANSWERS_MAX || op->next == NULL) return;
+  *rest = op->next;
+  op->next = NULL;
+}
+
 /* One transaction for `ops`; on a fault nothing of it is left. */
-static enum result try_all(struct db *db, struct op *ops) {
+static enum result try_all(struct db *db, struct op *ops, struct op **rest) {
   enum result r = db_begin(db);
+  size_t answers = 0;
   for (struct op *op = ops; op != NULL && r == RESULT_OK; op = op->next) {
     op->result = op->run(db, op);
     if (is_fault(op->result)) r = op->result;
+    if (r == RESULT_OK) cut_group(op, &answers, rest);
   }
   if (r == RESULT_OK) return db_commit(db);
   db_rollback(db);
@@ -103,21 +124,22 @@ static enum result try_all(struct db *db, struct op *ops) {
 }
 
 /* A group that fails is tried one by one: what is wrong with one operation is not its neighbours' loss. */
-static uint64_t do_all(struct db *db, struct op *ops) {
-  enum result r = try_all(db, ops);
+static uint64_t do_all(struct db *db, struct op *ops, struct op **rest) {
+  enum result r = try_all(db, ops, rest);
   if (r == RESULT_OK || ops->next == NULL) {
     if (r != RESULT_OK) fail_all(ops, r);
     return 1;
   }
   uint64_t commits = 0;
-  for (struct op *op = ops; op != NULL; commits++) {
+  size_t answers = 0;
+  for (struct op *op = ops; op != NULL; op = op->next, commits++) {
     struct op *next = op->next;
     op->next = NULL;
     rows_free(&op->rows);
-    r = try_all(db, op);
+    r = try_all(db, op, rest);
     if (r != RESULT_OK) fail_all(op, r);
     op->next = next;
-    op = next;
+    cut_group(op, &answers, rest);
   }
   return commits;
 }
@@ -136,15 +158,16 @@ static void finish(struct store *s, struct op *ops, uint64_t commits) {
       continue;
     }
     s->bytes -= op->bytes;
+    s->answers += op->rows.bytes;
     list_add(&s->finished, op);
   }
   uint64_t one = 1;
   if (wake && s->finished.first != NULL && write(s->event, &one, sizeof one) < 0) abort(); /* an eventfd takes it */
 }
 
-/* Waits until there is something to do, and it is worth doing; under the lock. */
+/* Waits until there is something to do, room for what comes of it, and it is worth doing; under the lock. */
 static struct op *wait_for_work(struct store *s) {
-  while (s->todo.first == NULL && !s->stopping) pthread_cond_wait(&s->work, &s->lock);
+  while ((s->todo.first == NULL || s->answers >= ANSWERS_MAX) && !s->stopping) pthread_cond_wait(&s->work, &s->lock);
   if (!s->wanted && !s->stopping) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -161,9 +184,12 @@ static void *thread_main(void *context) {
   struct store *s = context;
   pthread_mutex_lock(&s->lock);
   for (struct op *ops; (ops = wait_for_work(s)) != NULL;) {
+    struct op *rest = NULL;
     pthread_mutex_unlock(&s->lock);
-    uint64_t commits = do_all(s->db, ops);
+    uint64_t commits = do_all(s->db, ops, &rest);
     pthread_mutex_lock(&s->lock);
+    list_put_back(&s->todo, rest);
+    s->wanted |= rest != NULL;
     finish(s, ops, commits);
   }
   pthread_mutex_unlock(&s->lock);
@@ -242,12 +268,19 @@ void store_collect(struct store *s) {
   pthread_mutex_lock(&s->lock);
   struct op *ops = list_take(&s->finished);
   pthread_mutex_unlock(&s->lock);
+  size_t answers = 0;
   for (struct op *op = ops, *next; op != NULL; op = next) {
     next = op->next;
     const struct store_answer answer = {op->result, op->rows.jobs, op->rows.count, op->rows.more};
     if (op->callback != NULL) op->callback(op->context, &answer);
+    answers += op->rows.bytes;
     op_free(op);
   }
+  if (answers == 0) return;
+  pthread_mutex_lock(&s->lock);
+  s->answers -= answers;
+  pthread_cond_signal(&s->work);
+  pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- queueing ---- */

@@ -50,7 +50,8 @@ enum result must_use store_open(const struct store_config *config, char *problem
                                 struct store **out);
 /* Becomes readable when store_collect has something to do. */
 int store_fd(const struct store *s);
-/* Runs the callbacks of what was done. */
+/* Runs the callbacks of what was done. Who does not call it for a while makes the store wait once 8 MiB of records lie
+ * there, with the writes behind them. */
 void store_collect(struct store *s);
 
 /* Each queues one operation; everything in the arguments is copied. RESULT_BUSY if 64 MiB already wait: nothing is

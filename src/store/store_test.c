@@ -396,6 +396,28 @@ static void test_bound(struct store *s) {
   put_new(s, alice, 1000, STORE_COMPLETED);
 }
 
+static unsigned collected;
+
+static void on_large(void *context, const struct store_answer *answer) {
+  (void)context;
+  assert_int_equal(answer->result, RESULT_OK);
+  assert_int_equal(answer->count, 1);
+  collected++;
+}
+
+/* However many ask at once, few records lie about at a time, and all are answered in order. */
+static void test_answers(struct store *s) {
+  struct store_stats before;
+  collected = 0;
+  assert_int_equal(put(s, job(alice, 1, STORE_COMPLETED, 1u << 20)), RESULT_OK);
+  before = store_stats(s);
+  for (unsigned i = 0; i < 100; i++) assert_int_equal(store_get(s, alice, id(1), on_large, NULL), RESULT_OK);
+  put_new(s, alice, 2, STORE_COMPLETED); /* its answer comes last */
+  assert_int_equal(collected, 100);
+  assert_true(store_stats(s).commits - before.commits >= 100 / 9);
+}
+ON_BOTH(test_answers)
+
 /* On a disk only: memory is too fast for it. */
 static void test_bound_of_the_queue(void **state) {
   (void)state;
@@ -616,6 +638,7 @@ int main(void) {
       cmocka_unit_test(test_documents_both),
       cmocka_unit_test(test_order_both),
       cmocka_unit_test(test_hurry_both),
+      cmocka_unit_test(test_answers_both),
       cmocka_unit_test(test_bound_of_the_queue),
       cmocka_unit_test(test_group_failure),
       cmocka_unit_test(test_closed_and_opened),
