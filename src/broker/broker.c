@@ -441,13 +441,13 @@ static enum result start(struct broker *b) {
 static void tear_down(struct broker *b) {
   http_server_free(b->http);
   http_server_free(b->metrics);
-  store_free(b->store); /* commits what is queued */
-  link_free(b->keeper);
-  link_free(b->supervisor);
   struct event *events[] = {b->store_event, b->cleanup, b->queue, b->retry, b->grace, b->drain, b->heartbeat};
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
     if (events[i] != NULL) event_free(events[i]);
   }
+  store_free(b->store); /* commits what is queued */
+  link_free(b->keeper);
+  link_free(b->supervisor);
   auth_free(b->auth);
   buf_free(&b->tls_text);
   buf_free(&b->outgoing);

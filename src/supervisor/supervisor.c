@@ -262,13 +262,22 @@ static void on_message(void *context, const struct channel_message *m) {
   if (m->fd >= 0) close(m->fd);
 }
 
-static void on_peer_end(void *context, const siginfo_t *end) {
-  struct peer *p = context;
+static void log_peer_end(const struct peer *p, const siginfo_t *end) {
   log_begin(LOG_ERROR, "process_ended");
   log_text("of", span_text(p->name));
   log_number(end->si_code == CLD_EXITED ? "status" : "signal", (uint64_t)end->si_status);
   log_end();
-  finish(p->supervisor, 1);
+}
+
+/* Who is without the other ends, too, and word of that may come first: both are named. */
+static void on_peer_end(void *context, const siginfo_t *end) {
+  struct peer *p = context;
+  struct supervisor *s = p->supervisor;
+  struct peer *other = p == &s->keeper ? &s->broker : &s->keeper;
+  siginfo_t its_end;
+  log_peer_end(p, end);
+  if (other->child != NULL && child_wait(other->child, 0, &its_end)) log_peer_end(other, &its_end);
+  finish(s, 1);
 }
 
 /* A closed socket is how most ends are seen first. */

@@ -104,8 +104,8 @@ for (const victim of ['keeper', 'broker'])
     process.kill(processOf(before.service, victim).pid, 'SIGKILL');
     await assertOver(before.service, all);
     await assertConnectionsEnded(before.callers);
-    const [line] = before.service.events('process_ended');
-    assert.deepEqual([line.of, line.signal], [victim, 9]);
+    const [line] = before.service.events('process_ended').filter(({ of }) => of === victim);
+    assert.equal(line?.signal, 9, before.service.text);
     const after = await serve({ state });
     try { await assertKept(after, before); } finally { await after.stop(); }
   });
