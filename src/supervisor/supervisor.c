@@ -30,6 +30,7 @@
 #define START_PATIENCE_MS 30000u
 #define STOP_PATIENCE_MS 2000u /* beyond the grace that the broker was given */
 #define END_PATIENCE_MS 1000   /* for a process whose socket is closed */
+#define OTHER_PATIENCE_MS 100  /* for one that may have ended before the one whose end was heard of */
 #define HEARD_MAX 256u         /* what the supervisor hears are words */
 #define SAID_MAX (8u << 20)    /* what it says holds certificates */
 #define DESCRIPTORS_WANTED 65536u
@@ -276,7 +277,7 @@ static void on_peer_end(void *context, const siginfo_t *end) {
   struct peer *other = p == &s->keeper ? &s->broker : &s->keeper;
   siginfo_t its_end;
   log_peer_end(p, end);
-  if (other->child != NULL && child_wait(other->child, 0, &its_end)) log_peer_end(other, &its_end);
+  if (other->child != NULL && child_wait(other->child, OTHER_PATIENCE_MS, &its_end)) log_peer_end(other, &its_end);
   finish(s, 1);
 }
 
