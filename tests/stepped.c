@@ -1,7 +1,7 @@
 /*
  * The service with a clock that is set back an hour while it runs: three seconds after each process has started. Linked
- * in front of clock_real_ns (--wrap), since a process of the service has no environment that could preload anything, and
- * a worker is static.
+ * in front of clock_real_ns (--wrap), since a process of the service has no environment that could preload anything,
+ * and a worker is static.
  */
 #include "base/clock.h"
 

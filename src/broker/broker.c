@@ -318,6 +318,7 @@ static void on_retry(evutil_socket_t fd, short what, void *context) {
 static void on_heartbeat(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   events_heartbeat(context);
+  jobs_check_keeper(context);
 }
 
 static enum result make_timers(struct broker *b) {

@@ -5,7 +5,8 @@
 #include "base/uuid.h"
 #include "broker/metrics.h"
 
-#define RECOVER_STEP 500u /* interrupted jobs at a time */
+#define KEEPER_PATIENCE_MS 20000u /* beyond a job's limit of time; the keeper waits half as long for a worker */
+#define RECOVER_STEP 500u         /* interrupted jobs at a time */
 
 /* ---- finding ---- */
 
@@ -64,6 +65,7 @@ enum result job_new(struct call *call, const struct wire_execute *execute, struc
   memcpy(job->user, execute->user, sizeof job->user);
   job->async = execute->flags & WIRE_EXECUTE_ASYNC;
   job->trace = call->trace;
+  job->timeout_ms = execute->timeout_ms;
   wire_put_execute(&job->message, execute);
   if (job->message.bad) {
     job_free(job);
@@ -199,6 +201,7 @@ static void set_timer(struct event *timer, uint64_t ms) {
 static void start(struct job *job) {
   struct broker *b = job->broker;
   job->state = JOB_RUNNING;
+  job->due_ms = clock_monotonic_ms() + job->timeout_ms + KEEPER_PATIENCE_MS;
   metrics_observe(METRICS_QUEUE_WAIT, clock_monotonic_ns() - job->waits_since_ns);
   /* A keeper that is gone takes the service with it: its link says so. */
   enum result r = link_send(b->keeper, &job->message);
@@ -444,6 +447,17 @@ static void on_running(void *context, const struct store_answer *answer) {
 void jobs_recover(struct broker *b) {
   enum result r = store_list_running(b->store, b->recovered, RECOVER_STEP, on_running, b);
   if (r != RESULT_OK) broker_fail(b, "recovery_failed", r);
+}
+
+/* A keeper that is stopped, or stuck, is as good as gone: callers would wait for ever. */
+void jobs_check_keeper(struct broker *b) {
+  const uint64_t now = clock_monotonic_ms();
+  size_t at = 0;
+  for (struct job *job; (job = table_next(b->by_ticket, &at)) != NULL;) {
+    if (job->state != JOB_RUNNING || job->due_ms == 0 || now < job->due_ms) continue;
+    broker_fail(b, "keeper_silent", RESULT_PEER_LOST);
+    return;
+  }
 }
 
 /* ---- the stop ---- */

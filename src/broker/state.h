@@ -138,6 +138,8 @@ struct job {
   struct call *calls;
   unsigned references; /* answers from the store that will come */
   uint64_t waits_since_ns;
+  uint64_t timeout_ms,
+      due_ms; /* its limit; when (monotonic) a keeper that is well has long said ENDED, 0: at no time */
   struct trace trace;
   struct job *retry; /* in the list of those whose record could not be stored */
 };
@@ -171,6 +173,8 @@ void jobs_expire_waiting(struct broker *b);
 /* Jobs of a service that is no more: tells the keeper; broker_recovered follows once all are stored as interrupted. */
 void jobs_recover(struct broker *b);
 void jobs_retry(struct broker *b);
+/* Ends the process if the keeper has fallen silent. */
+void jobs_check_keeper(struct broker *b);
 /* The service stops: ends everything. */
 void jobs_interrupt_all(struct broker *b);
 unsigned jobs_live(const struct broker *b);

@@ -7,8 +7,19 @@ import { accepted, assertOver, assertVerifies, ended, endless, fine, job, killAl
 
 // The worker that uses the processor is the one with the job.
 async function busyWorker(service) {
-  return until(() => workersOf(service).find(({ cpu }) => cpu >= 10), 'a busy worker');
+  return until(() => workersOf(service).find(({ cpu }) => cpu >= 5), 'a busy worker');
 }
+
+// This takes half a minute, beside the others.
+const silenced = (async () => {
+  const state = scratch();
+  const service = await serve({ state });
+  const all = processes(service);
+  const id = await accepted(service, { script: endless, timeout: 1 });
+  process.kill(processOf(service, 'keeper').pid, 'SIGSTOP');
+  const caller = execute(service, { script: fine }, { user: 'late' }).then((reply) => reply, (error) => error);
+  return { state, service, all, id, caller };
+})();
 
 describe('a worker', () => {
   test('killed: its job says so, with a receipt; its neighbour and the next job run', async () => {
@@ -146,7 +157,7 @@ describe('SIGTERM while jobs run', () => {
     const all = processes(service);
     const body = { script: 'function main() { const until = Date.now() + 600; while (Date.now() < until); return 1 }' };
     const running = execute(service, body);
-    await busyWorker(service);
+    await until(async () => (await ask(service, 'GET', '/jobs?status=running')).json[0], 'the running job');
     service.child.kill('SIGTERM');
     await until(() => service.events('stopping').length, 'its word');
     const late = await execute(service, { script: fine }, { user: 'late' }).catch((error) => error);
@@ -175,4 +186,13 @@ describe('SIGTERM while jobs run', () => {
       await assertVerifies(after, text, { script: endless });
     } finally { await after.stop(); }
   });
+});
+
+test('the keeper stopped: callers do not wait for ever, and what was acknowledged is there after a restart', async () => {
+  const { state, service, all, id, caller } = await silenced;
+  await assertOver(service, all, 45_000);
+  assert.equal(service.events('keeper_silent').length, 1);
+  await assertConnectionsEnded([caller]);
+  const after = await serve({ state });
+  try { assert.equal((await job(after, id)).json.error_code, 'interrupted'); } finally { await after.stop(); }
 });
