@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "broker/tokens.h"
 #include "jose/jws.h"
 
 #define LEEWAY 60u /* seconds by which an issuer's clock may be ahead of ours */
@@ -11,9 +12,10 @@
 
 struct auth {
   enum auth_mode mode;
-  struct jws_keys *user_keys;    /* of bearer tokens; NULL unless AUTH_JWT */
-  struct jws_keys *service_keys; /* NULL: no service token is taken */
-  char *issuer, *audience;       /* of bearer tokens; audience NULL: none is asked for */
+  struct jws_keys *user_keys;      /* of bearer tokens; NULL unless AUTH_JWT */
+  struct jws_keys *service_keys;   /* NULL: no service token is taken */
+  struct tokens *users, *services; /* verified lately; who they name */
+  char *issuer, *audience;         /* of bearer tokens; audience NULL: none is asked for */
 };
 
 /* ---- start ---- */
@@ -58,6 +60,8 @@ enum result auth_new(const struct auth_config *config, char *problem, size_t pro
   enum result r = a != NULL ? RESULT_OK : RESULT_NO_MEMORY;
   *out = NULL;
   if (r == RESULT_OK) a->mode = config->mode;
+  if (r == RESULT_OK) r = tokens_new(&a->users);
+  if (r == RESULT_OK) r = tokens_new(&a->services);
   if (r == RESULT_OK && config->mode == AUTH_JWT) r = set_up_jwt(a, config, problem, problem_size);
   if (r == RESULT_OK && config->service_key.len > 0) r = set_up_service(a, config, problem, problem_size);
   if (r == RESULT_OK) {
@@ -72,9 +76,16 @@ void auth_free(struct auth *auth) {
   if (auth == NULL) return;
   jws_keys_free(auth->user_keys);
   jws_keys_free(auth->service_keys);
+  tokens_free(auth->users);
+  tokens_free(auth->services);
   free(auth->issuer);
   free(auth->audience);
   free(auth);
+}
+
+void auth_forget(struct auth *auth) {
+  tokens_forget(auth->users);
+  tokens_forget(auth->services);
 }
 
 /* ---- headers ---- */
@@ -205,6 +216,16 @@ static bool take_bearer(struct span value, struct span *token) {
   return at > scheme;
 }
 
+/* Only what jws_verify would look at is worth a hash. */
+static bool is_known(const struct tokens *known, const struct question *q, struct span token, char *name, size_t size) {
+  return token.len <= JWS_MAX && tokens_find(known, token, q->now, name, size);
+}
+
+static void remember(struct tokens *known, const struct question *q, struct span token, const json_t *claims,
+                     const char *name) {
+  tokens_put(known, token, q->now, json_number_value(json_object_get(claims, "exp")), name);
+}
+
 static const char *ask_jwt(const struct question *q, struct auth_caller *caller) {
   const struct rules rules = {.issuer = q->auth->issuer, .audience = q->auth->audience};
   struct span value, token;
@@ -212,10 +233,12 @@ static const char *ask_jwt(const struct question *q, struct auth_caller *caller)
   if (!only_field(q->request, "authorization", &value)) return "Authorization came twice";
   if (value.data == NULL) return "no Authorization";
   if (!take_bearer(value, &token)) return "Authorization is not a bearer token";
+  if (is_known(q->auth->users, q, token, caller->user, sizeof caller->user)) return NULL;
   json_t *claims = read_token(q->auth->user_keys, token, &rules, q->now, &why);
   if (claims != NULL && !copy_name(claim_text(claims, "sub"), caller->user, sizeof caller->user)) {
     why = "token: sub is not a name of 1 to 255 bytes";
   }
+  if (why == NULL) remember(q->auth->users, q, token, claims, caller->user);
   json_decref(claims);
   return why;
 }
@@ -225,6 +248,7 @@ static const char *ask_service_token(const struct question *q, struct span token
   const char *why = NULL;
   if (!q->peer->verified) return "service token without a verified client certificate";
   if (q->auth->service_keys == NULL) return "service token, but auth.service_key is not set";
+  if (is_known(q->auth->services, q, token, caller->service, sizeof caller->service)) return NULL;
   json_t *claims = read_token(q->auth->service_keys, token, &rules, q->now, &why);
   struct span service = claim_text(claims, "service_id");
   if (claims != NULL && !copy_name(service, caller->service, sizeof caller->service)) {
@@ -232,6 +256,7 @@ static const char *ask_service_token(const struct question *q, struct span token
   } else if (claims != NULL && !span_equal(service, claim_text(claims, "sub"))) {
     why = "service token: sub is not its service_id";
   }
+  if (why == NULL) remember(q->auth->services, q, token, claims, caller->service);
   json_decref(claims);
   return why;
 }

@@ -36,4 +36,7 @@ struct auth_caller {
 enum result must_use auth_check(const struct auth *auth, const struct http_request *request,
                                 const struct http_peer *peer, uint64_t now, struct auth_caller *caller,
                                 const char **why);
+/* Tokens that were good are believed for up to five minutes without another look at their signature, never beyond their
+ * exp (src/broker/tokens.h). This ends that for all of them: at a reload, nothing counts that was verified before. */
+void auth_forget(struct auth *auth);
 void auth_free(struct auth *auth);

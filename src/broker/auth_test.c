@@ -215,6 +215,65 @@ static void test_the_field_of_a_bearer_token(void **state) {
   auth_free(auth);
 }
 
+static const char *claims_named(const char *name) {
+  for (size_t i = 0; i < COUNT(claims_vectors); i++) {
+    if (strcmp(claims_vectors[i].name, name) == 0) return claims_vectors[i].text;
+  }
+  fail_msg("no vector %s", name);
+  return NULL;
+}
+
+static const char *why_at(const struct auth *auth, const char *token, uint64_t now) {
+  struct buf value = buf_new(16384);
+  buf_printf(&value, "Bearer %s", token);
+  struct http_field fields[] = {{span_text("authorization"), buf_span(&value)}};
+  struct asked asked = ask_at(auth, &nobody, now, fields, 1);
+  if (asked.why == NULL) assert_string_equal(asked.caller.user, "user-1");
+  buf_free(&value);
+  return asked.why;
+}
+
+/* A token that was good a moment ago is still judged by the clock, its own bytes, and what was forgotten. */
+static void test_a_known_token_is_believed_no_longer_than_a_new_one(void **state) {
+  (void)state;
+  struct auth *auth = open_jwt();
+  const char *brief = claims_named("expires in a second"), *briefer = claims_named("expires in half a second");
+  for (int i = 0; i < 3; i++) {
+    assert_why("first second", why_at(auth, brief, JWT_NOW), NULL);
+    assert_why("first second", why_at(auth, briefer, JWT_NOW), NULL);
+  }
+  assert_why("its exp", why_at(auth, brief, JWT_NOW + 1), "token: expired");
+  assert_why("its exp", why_at(auth, briefer, JWT_NOW + 1), "token: expired");
+  char tampered[8192];
+  snprintf(tampered, sizeof tampered, "%s", claims_vectors[0].text);
+  assert_why("good", why_at(auth, tampered, JWT_NOW), NULL);
+  char *signature = strrchr(tampered, '.') + 1;
+  *signature = *signature == 'A' ? 'B' : 'A';
+  assert_why("tampered", why_at(auth, tampered, JWT_NOW), "token: the signature is not the key's");
+  /* Good for an hour, verified every five minutes. */
+  assert_why("later", why_at(auth, claims_vectors[0].text, JWT_NOW + 3599), NULL);
+  assert_why("exp", why_at(auth, claims_vectors[0].text, JWT_NOW + 3600), "token: expired");
+  /* The clock steps back to where it was not valid yet. */
+  assert_why("early", why_at(auth, claims_vectors[0].text, JWT_NOW - 3600), "token: issued in the future");
+  auth_free(auth);
+}
+
+static void test_forgetting_asks_the_keys_again(void **state) {
+  (void)state;
+  struct auth *auth = open_jwt();
+  assert_why("known", why_at(auth, claims_vectors[0].text, JWT_NOW), NULL);
+  auth_forget(auth);
+  assert_why("verified again", why_at(auth, claims_vectors[0].text, JWT_NOW), NULL);
+  auth_free(auth);
+  /* What is known is known of these keys: whose key is gone is refused by those that were loaded instead. */
+  struct auth_config config = jwt_config();
+  config.jwt_jwks = span_of(NULL, 0);
+  config.jwt_secret = span_text("another secret of thirty-two bytes");
+  auth = open_auth(&config);
+  assert_non_null(why_at(auth, claims_vectors[0].text, JWT_NOW));
+  auth_free(auth);
+}
+
 static void test_without_an_audience_any_will_do(void **state) {
   (void)state;
   const struct auth_config config = {
@@ -271,6 +330,17 @@ static void test_a_service_token_needs_a_certificate_and_a_key(void **state) {
 static void test_a_service_token_is_no_bearer_token(void **state) {
   (void)state;
   struct auth *auth = open_jwt();
+  /* Not even one that was verified as what it is, nor the other way round. */
+  const char *user = claims_vectors[0].text, *service = service_vectors[0].text;
+  struct buf value = buf_new(16384);
+  buf_printf(&value, "Bearer %s", user);
+  struct http_field both[] = {{span_text("authorization"), buf_span(&value)}, field("x-service-token", service)};
+  assert_null(ask(auth, &gateway, both, 2).why);
+  assert_why("without a certificate", ask(auth, &nobody, both, 2).why,
+             "service token without a verified client certificate");
+  both[1] = field("x-service-token", user);
+  assert_non_null(ask(auth, &gateway, both, 2).why);
+  buf_free(&value);
   assert_non_null(ask_bearer(auth, service_vectors[0].text).why);
   auth_free(auth);
 }
@@ -372,6 +442,8 @@ int main(void) {
       cmocka_unit_test(test_the_service_is_the_first_label),
       cmocka_unit_test(test_claims_and_forgeries),
       cmocka_unit_test(test_the_field_of_a_bearer_token),
+      cmocka_unit_test(test_a_known_token_is_believed_no_longer_than_a_new_one),
+      cmocka_unit_test(test_forgetting_asks_the_keys_again),
       cmocka_unit_test(test_without_an_audience_any_will_do),
       cmocka_unit_test(test_service_tokens),
       cmocka_unit_test(test_a_service_token_needs_a_certificate_and_a_key),

@@ -166,6 +166,7 @@ static bool on_tls(struct broker *b, struct span body) {
   b->tls = (struct http_tls){m.certificate, m.key, m.client_ca, m.require_client};
   b->has_tls = true;
   if (b->http == NULL) return true;
+  auth_forget(b->auth); /* a reload is when trust is taken away */
   enum result r = http_server_reload(b->http, &b->tls, problem, sizeof problem);
   if (r != RESULT_OK) {
     log_problem("certificates_refused", r, problem);
