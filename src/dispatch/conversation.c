@@ -5,6 +5,7 @@
 
 /* The largest number that every JSON reader holds exactly: no count of a job comes near. */
 #define COUNT_MAX ((UINT64_C(1) << 53) - 1)
+#define LEVELS 5u /* of a log entry: enum engine_level */
 /* Of an error and of a stack: a worker shortens them. */
 #define ERROR_MAX 65536u
 /* What the worker puts behind an entry that was cut: "...(truncated)". */
@@ -35,6 +36,7 @@ static enum result hear_ready(struct conversation *c, struct span body) {
 
 static enum result hear_log(struct conversation *c, struct span body, struct wire_log *entry) {
   if (!wire_get_log(body, entry) || entry->id != c->job || c->log_entries == 0) return RESULT_WORKER_LIED;
+  if (entry->level >= LEVELS) return RESULT_WORKER_LIED;
   if (entry->text.len > (size_t)c->log_entry + CUT_MARK || !text_utf8_valid(entry->text)) return RESULT_WORKER_LIED;
   c->log_entries--;
   return RESULT_OK;

@@ -33,14 +33,18 @@ static enum result say_done(const struct wire_done *done) {
   return r;
 }
 
-static enum result say_log(uint64_t id, struct span text) {
+static enum result say_log_at(uint8_t level, uint64_t id, struct span text) {
   struct buf b = buf_new(65536);
   struct conversation_heard heard;
-  wire_put_log(&b, &(struct wire_log){.id = id, .text = text});
+  wire_put_log(&b, &(struct wire_log){.id = id, .level = level, .text = text});
   enum result r = conversation_hear(&talk, WIRE_LOG, body_of(&b), &heard);
   if (r == RESULT_OK) assert_true(heard.type == WIRE_LOG && heard.log.text.len == text.len);
   buf_free(&b);
   return r;
+}
+
+static enum result say_log(uint64_t id, struct span text) {
+  return say_log_at(0, id, text);
 }
 
 static struct wire_job usual(void) {
@@ -98,6 +102,9 @@ static void test_done(void **state) {
       {{.id = ID, .result = RESULT_SCRIPT_ERROR, .error = span_of(long_text, 65536)}, RESULT_OK},
       {{.id = ID, .result = RESULT_SCRIPT_ERROR, .error = span_of(long_text, 65537)}, RESULT_WORKER_LIED},
       {{.id = ID, .output = span_text("{}"), .steps = UINT64_C(1) << 53}, RESULT_WORKER_LIED},
+      {{.id = ID, .output = span_text("{}"), .cpu_ns = UINT64_C(1) << 53}, RESULT_WORKER_LIED},
+      {{.id = ID, .output = span_text("{}"), .wall_ns = UINT64_MAX}, RESULT_WORKER_LIED},
+      {{.id = ID, .output = span_text("{}"), .memory_peak = UINT64_MAX}, RESULT_WORKER_LIED},
       /* results that are ours to give */
       {{.id = ID, .result = RESULT_CANCELLED}, RESULT_WORKER_LIED},
       {{.id = ID, .result = RESULT_INTERRUPTED}, RESULT_WORKER_LIED},
@@ -146,6 +153,9 @@ static void test_logs(void **state) {
   assert_int_equal(say_log(ID + 1, span_text("x")), RESULT_WORKER_LIED);
   ask(&job);
   assert_int_equal(say_log(ID, span_text("\xc3")), RESULT_WORKER_LIED);
+  ask(&job);
+  assert_int_equal(say_log_at(4, ID, span_text("x")), RESULT_OK);
+  assert_int_equal(say_log_at(5, ID, span_text("x")), RESULT_WORKER_LIED); /* there is no such level */
   conversation_begin(&talk);
   assert_int_equal(say_log(ID, span_text("x")), RESULT_WORKER_LIED);
 }
