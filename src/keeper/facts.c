@@ -1,6 +1,6 @@
 #include "keeper/facts.h"
 
-#define LAYOUT 1u /* the first byte */
+#define LAYOUT 2u /* the first byte */
 
 void facts_put(struct buf *b, const struct facts *f) {
   buf_put_u8(b, LAYOUT);
@@ -8,6 +8,7 @@ void facts_put(struct buf *b, const struct facts *f) {
   buf_put(b, f->input, HASH_SIZE);
   buf_put(b, f->limits, HASH_SIZE);
   buf_put(b, f->secrets, HASH_SIZE);
+  buf_put(b, f->keeper, HASH_SIZE);
   buf_put(b, f->salt, RECEIPT_SALT);
   buf_put_u64(b, f->script_bytes);
   buf_put_u64(b, f->started_ns);
@@ -28,6 +29,7 @@ bool facts_get(struct span bytes, struct facts *f) {
   get(&c, f->input, HASH_SIZE);
   get(&c, f->limits, HASH_SIZE);
   get(&c, f->secrets, HASH_SIZE);
+  get(&c, f->keeper, HASH_SIZE);
   get(&c, f->salt, RECEIPT_SALT);
   f->script_bytes = cursor_u64(&c);
   f->started_ns = cursor_u64(&c);

@@ -12,6 +12,7 @@ static struct facts usual(void) {
   memset(f.limits, 3, sizeof f.limits);
   memset(f.secrets, 4, sizeof f.secrets);
   memset(f.salt, 5, sizeof f.salt);
+  memset(f.keeper, 6, sizeof f.keeper);
   f.entry = span_text("main");
   f.nonce = span_text("once");
   return f;
@@ -29,6 +30,7 @@ static void test_round_trip(void **state) {
   assert_memory_equal(out.limits, in.limits, sizeof in.limits);
   assert_memory_equal(out.secrets, in.secrets, sizeof in.secrets);
   assert_memory_equal(out.salt, in.salt, sizeof in.salt);
+  assert_memory_equal(out.keeper, in.keeper, sizeof in.keeper);
   assert_int_equal(out.script_bytes, in.script_bytes);
   assert_int_equal(out.started_ns, in.started_ns);
   assert_true(span_is(out.entry, "main"));

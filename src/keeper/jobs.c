@@ -67,6 +67,13 @@ static struct job *find(struct jobs *j, uint64_t ticket) {
   return job;
 }
 
+/* Two jobs of one id would take each other's place in the store. */
+static bool is_running(const struct jobs *j, const uint8_t id[16]) {
+  const struct job *job = j->first;
+  while (job != NULL && memcmp(job->id, id, sizeof job->id) != 0) job = job->next;
+  return job != NULL;
+}
+
 static void job_free(struct job *job) {
   if (job->timer != NULL) event_free(job->timer);
   buf_free(&job->kept);
@@ -235,6 +242,7 @@ static enum result hash_limits(const struct wire_execute *m, uint8_t out[HASH_SI
 static enum result note_facts(struct job *job, const struct wire_execute *m) {
   struct facts *f = &job->facts;
   const struct span none = span_text("");
+  memcpy(f->keeper, job->all->setup.identity->attestation, sizeof f->keeper);
   memcpy(job->entry, m->entry.data, m->entry.len);
   if (m->nonce.len > 0) memcpy(job->nonce, m->nonce.data, m->nonce.len);
   f->entry = span_of(job->entry, m->entry.len);
@@ -310,7 +318,7 @@ static void start(struct job *job, const struct wire_execute *m, struct span bod
 enum result jobs_execute(struct jobs *j, struct span body) {
   struct wire_execute m;
   if (!wire_get_execute(body, &m) || !in_range(&m)) return RESULT_PEER_LIED;
-  if (j->count >= j->setup.most || find(j, m.ticket) != NULL) return RESULT_PEER_LIED;
+  if (j->count >= j->setup.most || find(j, m.ticket) != NULL || is_running(j, m.job)) return RESULT_PEER_LIED;
   struct job *job = job_new(j, &m);
   if (job == NULL) return RESULT_NO_MEMORY;
   start(job, &m, body);

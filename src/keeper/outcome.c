@@ -101,6 +101,7 @@ static enum result build(struct keys *keys, const struct identity *id, const str
   if (r == RESULT_OK && o->done->result == RESULT_OK && o->flags & WIRE_EXECUTE_ENCRYPT_ONLY)
     r = receipt_commit(o->facts->salt, o->done->output, claims.output);
   if (r == RESULT_OK) r = certify(keys, id, o, &t, &claims);
+  if (r == RESULT_OK && t.receipt.len == 0) r = RESULT_CRYPTO; /* reply_put leaves out what is empty */
   if (r == RESULT_OK) put_reply(id, o, &t, reply);
   r = whole(r, reply);
   if (r == RESULT_OK) r = keys_seal(keys, o->user, o->job, buf_span(reply), span_text(""), sealed);

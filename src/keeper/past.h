@@ -9,6 +9,7 @@
 enum result must_use past_open(const struct keys *keys, struct span body, struct buf *message);
 
 /* ENDED of a job that was running when its service ended: failed, interrupted, with a receipt. A record that does not
- * open, or is not of a running job, ends with RESULT_RECORD_CORRUPT and nothing to store. */
+ * open, or is not of a running job, ends with RESULT_RECORD_CORRUPT and nothing to store. RESULT_PEER_LIED, too, if it
+ * is this very keeper that began the job: it would get a second receipt. */
 enum result must_use past_interrupt(struct keys *keys, const struct identity *id, struct span body, uint64_t now,
                                     struct buf *message);
