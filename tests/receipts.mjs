@@ -98,7 +98,7 @@ export function job(key, { claims = {}, response = {}, script = 'function main(i
     job_id: `"${id}"`, status: `"${payload.status}"`,
     ...(error ? { error: '"it failed"', error_code: `"${error}"` } : sealed ? {} : { output }),
     logs: logText, gas_used: String(payload.gas), started_at: '"2026-11-23T18:00:00Z"', duration: '"1.234ms"',
-    ...(!error && { output_hash: `"${sha256(output).toString('hex')}"` }), ...(sealed && { encrypted_output: '"AAAA"' }),
+    ...(!error && !sealed && { output_hash: `"${sha256(output).toString('hex')}"` }), ...(sealed && { encrypted_output: '"AAAA"' }),
     usage: `{"steps":${payload.steps},"cpu_us":900,"wall_us":1234,"memory_peak_bytes":1048576,"log_entries_dropped":0}`,
     receipt: `"${jws(key, whole, payload, options)}"`, receipt_salt: `"${b64(salt)}"`,
     attestation: `"${sha256(doc).toString('hex')}"`, secrets: JSON.stringify(secrets), ...response,

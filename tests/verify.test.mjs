@@ -64,8 +64,8 @@ describe('verified', () => {
     refused('input', /as sent, byte for byte/, made, { input: `${made.input}\n\n` });
     refused('input', null, made, { input: ` ${made.input}` });
   });
-  test('whitespace around the response, and members that are not known', () => {
-    const made = job(key, { response: { new_member: '{"output":[1]}' } });
+  test('whitespace around the response, and members that no receipt speaks of', () => {
+    const made = job(key, { response: { error_details: '{"output":[1]}', signature: '"x"' } });
     verified(made, { response: `\n${made.text}\n` });
   });
   test('another entry point', () => {
@@ -110,6 +110,9 @@ describe('verified', () => {
     verified(made, { more: ['--output', out] });
     refused('output', /not the sealed output/, made, { more: ['--output', file('{"sum":6}', 'other.json')] });
     verified(made, { more: ['--skip', 'output'] });
+    // Whoever put a hash of the output beside it wanted to tell what it is.
+    const told = job(key, { sealed: true, response: { output_hash: `"${sha256(made.output).toString('hex')}"` } });
+    refused('output', /no output_hash/, told, { more: ['--output', out] });
     refused('output', /--output is for sealed outputs/, job(key), { more: ['--output', out] });
   });
 });
@@ -155,6 +158,7 @@ describe('lies', () => {
     refused('entry', null, job(key, { claims: { entry: 'other' } }));
     refused('document', /another attestation/, job(key, { header: { att: other } }));
     refused('document', /engines/, job(key, { header: { eng: 'e'.repeat(64) } }));
+    refused('document', /isolation/, job(key, { header: { iso: 'process-landlock' } }));
     refused('document', /TEEs/, job(key, { claims: { tee: 'tdx' } }));
   });
 
@@ -192,7 +196,33 @@ describe('lies', () => {
     refused('signature', /not a JSON object/, made, { response: '' });
     refused('signature', /not a JSON object/, made, { response: Buffer.from([0xef, 0xbb, 0xbf, ...Buffer.from(made.text)]) });
     // A member of an inner object is no member of the response.
-    verified(made, { response: begin('"usage2":{"output":1,"receipt":"}\\"{"}') });
+    verified(made, { response: begin('"error_details":{"output":1,"receipt":"}\\"{"}') });
+    // Readers that do not mind the case, or fold letters, would take these for ours; and no service sends others.
+    for (const name of ['Output', 'OUTPUT', 'ſtatus', 'logſ', 'usage2', 'result', '', 'output ', 'outpu', '__proto__'])
+      refused('signature', /does not send/, made, { response: begin(`${json(name)}:{"sum":6}`) });
+  });
+
+  test('a count that is there twice, in disguise, or written in another way', () => {
+    const usage = (text) => job(key, { response: { usage: text } });
+    verified(usage('{"steps":777}'));
+    verified(usage('{ "cpu_us" : 1 , "steps" : 777 }'));
+    for (const text of ['{"steps":777,"steps":9}', '{"steps":9,"steps":777}', '{"steps":777,"Steps":9}', '{"steps":777,"st\\u0065ps":9}',
+      '{"steps":777,"more":1}', '{"steps":7.77e2}', '{"steps":777.0}', '{"steps":"777"}', '{"steps":+777}', '[777]', '{"usage":{"steps":777}}'])
+      refused(text.includes('+') ? 'signature' : 'job', null, usage(text));
+    for (const text of ['450.0', '4.5e2', '45e1', '0450', '-450', 'true']) {
+      const { status, stdout } = cli(given(job(key, { response: { gas_used: text } })));
+      assert.equal(status, 1, text);
+      assert.match(stdout, /NOT VERIFIED/);
+    }
+  });
+
+  test('a secret whose name is made to look like two', () => {
+    const secrets = [{ name: 'a', version: 1 }, { name: 'b', version: 2 }];
+    verified(job(key, { secrets }));
+    for (const other of [[{ name: 'a@1\nb', version: 2 }], [{ ...secrets[0], more: 1 }, secrets[1]], [{ ...secrets[0], Name: 'c' }, secrets[1]]])
+      refused('secrets', null, job(key, { secrets, response: { secrets: json(other) } }));
+    refused('secrets', null, job(key, { secrets, response: { secrets: '[{"name":"a","version":1,"version":1},{"name":"b","version":2}]' } }));
+    refused('secrets', null, job(key, { secrets, response: { secrets: '[{"name":"a","version":1.0},{"name":"b","version":2}]' } }));
   });
 
   test('another script, input, user', () => {
@@ -268,7 +298,7 @@ describe('policy', () => {
     refused('policy', /engine/, made, { more: more({ engines: [] }) });
     refused('policy', /TEE/, made, { more: more({ tees: ['sgx', 'SIM'] }) });
     refused('policy', /isolation/, made, { more: more({ isolation: ['process-landlock'] }) });
-    refused('policy', /isolation/, job(key, { header: { iso: 'process-landlock' } }), { more: more({ isolation: ['process'] }) });
+    refused('document', /isolation/, job(key, { header: { iso: 'process-landlock' } }), { more: more({ isolation: ['process'] }) });
     refused('attestation', /simulated/, made, { simulated: false, more: more({ tees: ['sim'] }) });
   });
   test('policies that are none', () => {

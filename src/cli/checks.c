@@ -28,6 +28,12 @@ static const struct {
     {"receipt", offsetof(struct checks_response, receipt)},
     {"receipt_salt", offsetof(struct checks_response, receipt_salt)},
     {"attestation", offsetof(struct checks_response, attestation)},
+    /* no receipt speaks of these */
+    {"error", offsetof(struct checks_response, rest[0])},
+    {"error_details", offsetof(struct checks_response, rest[1])},
+    {"started_at", offsetof(struct checks_response, rest[2])},
+    {"duration", offsetof(struct checks_response, rest[3])},
+    {"signature", offsetof(struct checks_response, rest[4])},
 };
 
 static struct span *member_of(struct checks_response *r, struct span name) {
@@ -37,7 +43,8 @@ static struct span *member_of(struct checks_response *r, struct span name) {
   return NULL;
 }
 
-/* NULL, or what is wrong. A name with escapes could be one of ours in disguise. */
+/* NULL, or what is wrong. A name with escapes could be one of ours in disguise, and so could "Output": Go's reader, for
+ * one, takes it for "output". Only what is known by its exact name is let through. */
 static const char *read_response(struct span text, struct checks_response *r) {
   struct span rest, name, value;
   if (json_check(text, JSON_DEPTH_MAX) != RESULT_OK || !members_open(text, &rest))
@@ -45,11 +52,11 @@ static const char *read_response(struct span text, struct checks_response *r) {
   while (members_next(&rest, &name, &value)) {
     if (memchr(name.data, '\\', name.len) != NULL) return "the response has a member whose name is escaped";
     struct span *place = member_of(r, name);
-    if (place == NULL) continue;
+    if (place == NULL) return "the response has a member that a service does not send";
     if (place->data != NULL) return "the response has a member twice";
     *place = value;
   }
-  return NULL;
+  return members_end(rest) ? NULL : "the response cannot be taken apart";
 }
 
 /* ---- the policy ---- */
@@ -153,8 +160,9 @@ static enum verdict check_document(struct checks *c, struct buf *detail) {
   if (!is_hex_hash(c->response.attestation, c->claims.attestation))
     return found(false, detail, "the response's attestation is not the receipt's");
   buf_put_text(detail, same ? "the one that the receipt names" : "a later one with a nonce; the same key");
-  return found(span_equal(c->claims.tee, c->evidence.tee) && span_equal(c->claims.engine, c->evidence.engine), detail,
-               "receipt and document name different engines or TEEs");
+  const bool agree = span_equal(c->claims.tee, c->evidence.tee) && span_equal(c->claims.engine, c->evidence.engine) &&
+                     span_equal(c->claims.isolation, c->evidence.isolation);
+  return found(agree, detail, "receipt and document name different engines, TEEs or isolation profiles");
 }
 
 static bool listed(const struct checks *c, const char *list, struct span value) {
@@ -192,13 +200,19 @@ static bool is_number(struct span value, uint64_t want) {
   return text_u64(value, 0, UINT64_MAX, &number) == RESULT_OK && number == want;
 }
 
-static struct span member_named(struct span object, const char *want) {
-  struct span rest, name, value;
-  if (!members_open(object, &rest)) return span_of(NULL, 0);
+/* usage.steps, if each member is one of usage's and comes once: of two, somebody else may read the other. */
+static struct span steps_of(struct span usage) {
+  static const char *const names[] = {"steps", "cpu_us", "wall_us", "memory_peak_bytes", "log_entries_dropped"};
+  const struct span none = span_of(NULL, 0);
+  struct span rest, name, value, found[COUNT(names)] = {{NULL, 0}};
+  if (!members_open(usage, &rest)) return none;
   while (members_next(&rest, &name, &value)) {
-    if (span_is(name, want)) return value;
+    size_t i = 0;
+    while (i < COUNT(names) && !span_is(name, names[i])) i++;
+    if (i == COUNT(names) || found[i].data != NULL) return none;
+    found[i] = value;
   }
-  return span_of(NULL, 0);
+  return members_end(rest) ? found[0] : none;
 }
 
 /* What the response says of the job outside of its output. */
@@ -213,8 +227,7 @@ static enum verdict check_job(struct checks *c, struct buf *detail) {
   if (failed ? !is_string(r->error_code, result_name(c->claims.result)) : r->error_code.data != NULL)
     return found(false, detail, "error_code is not the receipt's");
   if (!is_number(r->gas_used, c->claims.gas)) return found(false, detail, "gas_used is not the receipt's");
-  if (!is_number(member_named(r->usage, "steps"), c->claims.steps))
-    return found(false, detail, "usage.steps is not the receipt's");
+  if (!is_number(steps_of(r->usage), c->claims.steps)) return found(false, detail, "usage.steps is not the receipt's");
   buf_printf(detail, "%.*s, %s", (int)id.len, (const char *)id.data,
              failed ? result_name(c->claims.result) : "completed");
   buf_printf(detail, ", receipt %llu of its key", (unsigned long long)c->claims.sequence);
@@ -270,8 +283,9 @@ static enum verdict check_input(struct checks *c, struct buf *detail) {
                           "another input was given (it must be as sent, byte for byte)");
 }
 
-/* Only the salt's holder can tell what was sealed. */
+/* Only the salt's holder can tell what was sealed. A hash beside it would be somebody else's, and a way to guess it. */
 static enum verdict check_sealed_output(struct checks *c, struct buf *detail) {
+  if (c->response.output_hash.data != NULL) return found(false, detail, "a sealed output has no output_hash");
   if (c->output.path == NULL)
     return not_made(detail, "the output is sealed: needs --output, what encrypted_output opens to");
   return check_commitment(c, &c->output, c->claims.output, detail, "that is not the sealed output");
@@ -304,6 +318,14 @@ static enum verdict check_logs(struct checks *c, struct buf *detail) {
                "the logs are not the receipt's (the response must be as it came, not re-formatted)");
 }
 
+/* A line break in a name would make one secret look like two. */
+static bool is_secret_name(const char *name) {
+  if (name == NULL || name[0] == 0) return false;
+  for (; *name != 0; name++)
+    if ((uint8_t)*name < 0x20 || *name == 0x7f) return false;
+  return true;
+}
+
 /* The array of {"name","version"} as lines; false if it is none. */
 static bool put_secrets(struct buf *lines, struct span array) {
   json_t *secrets = json_loadb((const char *)array.data, array.len, JSON_REJECT_DUPLICATES, NULL);
@@ -311,7 +333,8 @@ static bool put_secrets(struct buf *lines, struct span array) {
   for (size_t i = 0; legal && i < json_array_size(secrets); i++) {
     const json_t *secret = json_array_get(secrets, i), *version = json_object_get(secret, "version");
     const char *name = json_string_value(json_object_get(secret, "name"));
-    legal = name != NULL && json_is_integer(version) && json_integer_value(version) >= 0;
+    legal = json_object_size(secret) == 2 && is_secret_name(name) && json_is_integer(version) &&
+            json_integer_value(version) >= 0;
     if (legal) receipt_put_secret(lines, span_text(name), (uint64_t)json_integer_value(version));
   }
   json_decref(secrets);

@@ -74,6 +74,11 @@ bool members_next(struct span *rest, struct span *name, struct span *value) {
   return value->len > 0;
 }
 
+bool members_end(struct span rest) {
+  skip_between(&rest);
+  return rest.len > 0 && rest.data[0] == '}';
+}
+
 bool members_string(struct span value, struct span *text) {
   if (value.len < 2 || value.data[0] != '"' || memchr(value.data, '\\', value.len) != NULL) return false;
   *text = span_of(value.data + 1, value.len - 2);

@@ -8,6 +8,8 @@ bool members_open(struct span json, struct span *rest);
 /* The next member: `name` is what stands between its quotes, escapes and all; `value` the bytes of its value, without
  * whitespace around it. False at the end. */
 bool members_next(struct span *rest, struct span *name, struct span *value);
+/* After it was false: whether that was the object's end. */
+bool members_end(struct span rest);
 
 /* Between the quotes of a string without escapes; false for any other value. */
 bool members_string(struct span value, struct span *text);

@@ -50,7 +50,7 @@ static void test_completed(void **state) {
   r.hide_output = true;
   r.encrypted_output = span_text("dd==");
   expect(&r, "{\"job_id\":\"" JOB "\",\"status\":\"completed\",\"logs\":[\"a\",\"b\"],\"gas_used\":490," STARTED
-             ",\"duration\":\"12.3ms\",\"encrypted_output\":\"dd==\",\"output_hash\":\"aa\",\"signature\":\"bb\"," USAGE
+             ",\"duration\":\"12.3ms\",\"encrypted_output\":\"dd==\",\"signature\":\"bb\"," USAGE
              ",\"receipt\":\"x.y.z\",\"receipt_salt\":\"c2FsdA\",\"attestation\":\"cc\",\"secrets\":[]}");
 }
 

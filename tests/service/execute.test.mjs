@@ -55,6 +55,8 @@ describe('output protection', () => {
   test('encrypted output instead of output', async () => {
     const reply = await completed(service, { script: 'function main() { return { a: 1 } }' }, { path: '/execute?encrypted=1' });
     assert.equal(reply.output, undefined);
+    assert.equal(reply.output_hash, undefined); // whoever passes it on could try out short outputs
+    assert.equal(reply.signature, createHmac('sha256', signing).update(createHash('sha256').update('{"a":1}').digest()).digest('hex'));
     const sealed = Buffer.from(reply.encrypted_output, 'base64');
     const open = createDecipheriv('aes-256-gcm', key.subarray(0, 32), sealed.subarray(0, 12));
     open.setAuthTag(sealed.subarray(-16));
