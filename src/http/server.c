@@ -73,7 +73,7 @@ struct http_server {
   bool draining;
   struct http_stats stats;
   struct buf out;
-  uint8_t in[READ_BYTES];
+  uint8_t in[READ_BYTES]; /* a TLS record fits, so none is left in OpenSSL that the socket would not announce again */
 };
 
 /* ---- deadlines ---- */
@@ -165,8 +165,6 @@ static void read_on(struct connection *c) {
   c->paused = false;
   epoll_ctl(c->server->ends, EPOLL_CTL_DEL, c->fd, NULL);
   event_add(&c->readable, NULL);
-  /* TLS may hold bytes that the socket will not announce again. */
-  if (c->tls != NULL) event_active(&c->readable, EV_READ, 0);
 }
 
 /* All is said. What the peer still sends is read and forgotten, so that it gets the reply and not a reset. */
@@ -357,8 +355,6 @@ static void receive(struct connection *c) {
     if (c->stage == STAGE_SERVE) produce(c);
     if (c->stage == STAGE_DEAD) return;
   }
-  /* TLS may hold bytes that the socket will not announce again. */
-  if (c->stage != STAGE_DEAD && c->tls != NULL && wants_input(c)) event_active(&c->readable, EV_READ, 0);
 }
 
 /* ---- a turn: read, answer, set what is waited for ---- */

@@ -233,6 +233,17 @@ static bool hears_frame(struct client *c, uint8_t type, uint8_t stream) {
   return false;
 }
 
+static size_t pings_of(struct client *c) {
+  size_t count = 0;
+  listen_to(c);
+  for (size_t at = 0; at + 9 <= c->got.len;) {
+    const uint8_t *f = c->got.data + at;
+    count += f[3] == NGHTTP2_PING;
+    at += 9 + ((size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2]);
+  }
+  return count;
+}
+
 /* ---- certificates ---- */
 
 struct identity {
@@ -741,6 +752,30 @@ static void test_reader_that_does_not(void **state) {
   close_server();
 }
 
+/* Nothing is read while replies wait: they would pile up. */
+static void test_pings_that_nobody_hears(void **state) {
+  (void)state;
+  static const uint8_t ping[] = "\0\0\x08\6\0\0\0\0\0pingpong";
+  static uint8_t pings[17 * 1000];
+  for (size_t i = 0; i < 1000; i++) memcpy(pings + 17 * i, ping, 17);
+  open_server(NULL, NULL);
+  struct client c = dial();
+  size_t sent = 0, refused = 0;
+  shrink_window(&c);
+  say_http2(&c, false);
+  for (; refused < 100 && sent < 64u << 20; turn()) {
+    size_t at = sent % sizeof pings; /* may be within a frame */
+    ssize_t n = send(c.fd, pings + at, sizeof pings - at, MSG_NOSIGNAL);
+    if (n > 0) sent += (size_t)n;
+    refused = n > 0 ? 0 : refused + 1;
+  }
+  assert_int_equal(refused, 100);
+  UNTIL(pings_of(&c) == sent / 17);
+  assert_false(c.ended);
+  hang_up(&c);
+  close_server();
+}
+
 /* ---- callers that leave ---- */
 
 enum departure { CLOSES, RESETS, HALF_CLOSES, DEPARTURES };
@@ -912,6 +947,7 @@ int main(void) {
       cmocka_unit_test(test_held_has_no_deadline),
       cmocka_unit_test(test_slow_reader),
       cmocka_unit_test(test_reader_that_does_not),
+      cmocka_unit_test(test_pings_that_nobody_hears),
       cmocka_unit_test(test_departures),
       cmocka_unit_test(test_departures_unread),
       cmocka_unit_test(test_free_tells_owner),
