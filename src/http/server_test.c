@@ -752,7 +752,7 @@ static void test_reader_that_does_not(void **state) {
   close_server();
 }
 
-/* Nothing is read while replies wait: they would pile up. */
+/* Nothing is read while replies wait: they would pile up; and so many frames that ask for nothing end the connection. */
 static void test_pings_that_nobody_hears(void **state) {
   (void)state;
   static const uint8_t ping[] = "\0\0\x08\6\0\0\0\0\0pingpong";
@@ -769,9 +769,9 @@ static void test_pings_that_nobody_hears(void **state) {
     if (n > 0) sent += (size_t)n;
     refused = n > 0 ? 0 : refused + 1;
   }
-  assert_int_equal(refused, 100);
-  UNTIL(pings_of(&c) == sent / 17);
-  assert_false(c.ended);
+  assert_true(sent < 64u << 20);
+  UNTIL(is_ended(&c));
+  assert_true(pings_of(&c) < sent / 17);
   hang_up(&c);
   close_server();
 }
