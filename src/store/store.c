@@ -128,16 +128,17 @@ static uint64_t do_all(struct db *db, struct op *ops, struct op **rest) {
   enum result r = try_all(db, ops, rest);
   if (r == RESULT_OK || ops->next == NULL) {
     if (r != RESULT_OK) fail_all(ops, r);
-    return 1;
+    return r == RESULT_OK;
   }
   uint64_t commits = 0;
   size_t answers = 0;
-  for (struct op *op = ops; op != NULL; op = op->next, commits++) {
+  for (struct op *op = ops; op != NULL; op = op->next) {
     struct op *next = op->next;
     op->next = NULL;
     rows_free(&op->rows);
     r = try_all(db, op, rest);
     if (r != RESULT_OK) fail_all(op, r);
+    commits += r == RESULT_OK;
     op->next = next;
     cut_group(op, &answers, rest);
   }
