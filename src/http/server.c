@@ -420,7 +420,7 @@ static void go_on_with_handshake(struct connection *c) {
     return;
   }
   if (step == TLS_WANT_WRITE && !c->write_blocked) event_add(&c->writable, NULL);
-  if (step == TLS_WANT_READ && c->write_blocked) event_del(&c->writable);
+  if (step != TLS_WANT_WRITE && c->write_blocked) event_del(&c->writable); /* or it would ring for good */
   c->write_blocked = step == TLS_WANT_WRITE;
   if (step != TLS_DONE) return;
   tls_identify(c->tls, &c->peer);
