@@ -42,6 +42,9 @@ function cleanEnvironment(env) {
   return { ...clean, ...env };
 }
 
+// Of a build with -DSANITIZE=ON, in any of its processes.
+const SANITIZER = /AddressSanitizer|LeakSanitizer|runtime error: /;
+
 export const MASTER_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
 
 // Starts a service and waits until it says that it listens. `args`: further options of `serve`; `base`: instead of those that
@@ -52,9 +55,15 @@ export async function serve({ args = [], env = {}, state = 'memory', wait = true
     env: cleanEnvironment({ COMPUTE_MASTER_KEY: MASTER_KEY, ...env }), stdio: ['ignore', 'pipe', 'pipe'] });
   const service = { child, pid: child.pid, log: [], text: '', exit: null, tls };
   running.add(service);
-  service.ended = new Promise((resolve) => child.on('close', (status, signal) => {
+  service.ended = new Promise((resolve, reject) => child.on('close', (status, signal) => {
     running.delete(service);
     service.exit = { status, signal };
+    const fault = service.text.match(SANITIZER);
+    if (fault) {
+      console.error(service.text.slice(fault.index));
+      process.exitCode = 1; // however the test goes on
+      reject(new Error(`a sanitizer reports: ${service.text.slice(fault.index, fault.index + 500)}`));
+    }
     resolve(service.exit);
   }));
   let rest = '';
