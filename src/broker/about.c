@@ -9,6 +9,7 @@
 #include "broker/metrics.h"
 
 #define SERVICE_NAME "NeoCompute Service"
+#define ASKED_MAX 1024u /* questions that the keeper has not answered */
 
 static bool in_enclave(const struct broker *b) {
   return b->identity.tee.len > 0 && !span_is(b->identity.tee, "sim");
@@ -163,6 +164,11 @@ void about_attestation(struct call *call) {
   }
   if (base64_get_url(&nonce, span_text(text)) != RESULT_OK || nonce.len < 16) {
     call_problem(call, RESULT_BAD_REQUEST, "nonce must be base64url of 16 to 64 bytes");
+    return;
+  }
+  /* Anybody may ask, and each is a signature. */
+  if (table_count(b->asked) >= ASKED_MAX) {
+    call_problem(call, RESULT_BUSY, NULL);
     return;
   }
   call->ticket = broker_ticket(b);

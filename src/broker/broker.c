@@ -157,6 +157,12 @@ static bool keep_block(struct buf *b, struct span bytes) {
   return !b->bad;
 }
 
+/* OpenSSL has it: the key's text is needed no longer. */
+static void forget_tls(struct broker *b) {
+  buf_free(&b->tls_text);
+  b->tls = (struct http_tls){0};
+}
+
 /* New certificates; the old ones stay if these are of no use. */
 static bool on_tls(struct broker *b, struct span body) {
   struct wire_tls m;
@@ -168,6 +174,7 @@ static bool on_tls(struct broker *b, struct span body) {
   if (b->http == NULL) return true;
   auth_forget(b->auth); /* a reload is when trust is taken away */
   enum result r = http_server_reload(b->http, &b->tls, problem, sizeof problem);
+  forget_tls(b);
   if (r != RESULT_OK) {
     log_problem("certificates_refused", r, problem);
     return true;
@@ -281,6 +288,7 @@ static bool on_listener(struct broker *b, struct span body, int fd) {
                                   &(struct http_limits){.body_bytes = BROKER_BODY_MAX}, &handler, problem,
                                   sizeof problem, main_one ? &b->http : &b->metrics);
   if (r != RESULT_OK) log_problem("listener_refused", r, problem);
+  if (main_one) forget_tls(b);
   return r == RESULT_OK;
 }
 

@@ -9,34 +9,32 @@
  * with Last-Event-ID goes on where he was. All of a live job's events are kept as they are sent.
  */
 
+#define END_MAX (SERVICE_REPLY_MAX + 256u) /* of the last event */
+
 static const char *const level_names[] = {"log", "info", "warn", "error", "debug"}; /* enum engine_level */
 
-static struct span line_of(struct span *text) {
-  const char *end = memmem(text->data, text->len, "\n\n", 2);
-  size_t len = end != NULL ? (size_t)((const uint8_t *)end - text->data) + 2 : text->len;
-  struct span event = span_of(text->data, len);
-  *text = span_of(text->data + len, text->len - len);
-  return event;
-}
-
-/* Sends what the caller has not had; ends the stream of one who does not read. */
-static void send_missing(struct job *job, struct call *call) {
-  struct span rest = buf_span(&job->events);
-  uint32_t number = 0;
-  while (rest.len > 0) {
-    struct span event = line_of(&rest);
-    if (++number <= call->events_seen) continue;
-    call->events_seen = number;
-    if (call_write(call, event)) continue;
-    job_detach(job, call);
-    call_end(call);
-    return;
+/* Where the events behind the first `seen` begin. */
+static size_t events_behind(const struct job *job, uint32_t seen) {
+  size_t at = 0;
+  for (const uint8_t *end; seen > 0 && at < job->events.len; seen--) {
+    end = memmem(job->events.data + at, job->events.len - at, "\n\n", 2);
+    at = end != NULL ? (size_t)(end - job->events.data) + 2 : job->events.len;
   }
+  return at;
 }
 
-static void send_all(struct job *job) {
-  for (struct call *call = job->calls, *next; call != NULL; call = next) {
-    next = call->next;
+static struct span missing(const struct job *job, const struct call *call) {
+  return buf_since(&job->events, call->events_at);
+}
+
+/* Sends what the caller has not had, at once. One who reads slowly has it later: with the next event or heartbeat. */
+static void send_missing(const struct job *job, struct call *call) {
+  struct span rest = missing(job, call);
+  if (rest.len > 0 && call_write(call, rest)) call->events_at += rest.len;
+}
+
+static void send_all(const struct job *job) {
+  for (struct call *call = job->calls; call != NULL; call = call->next) {
     if (call->wait == CALL_EVENTS) send_missing(job, call);
   }
 }
@@ -48,50 +46,65 @@ static bool is_followed(const struct job *job) {
   return false;
 }
 
-static void begin_event(struct job *job, const char *name) {
-  buf_printf(&job->events, "id: %u\nevent: %s\ndata: ", ++job->event_count, name);
+static void begin_event(struct buf *b, uint32_t id, const char *name) {
+  buf_printf(b, "id: %u\nevent: %s\ndata: ", id, name);
 }
 
-static void end_event(struct job *job) {
+/* Half an event is none. */
+static void end_event(struct job *job, size_t before) {
   buf_put_text(&job->events, "\n\n");
+  if (job->events.bad) job->events.len = before;
   send_all(job);
 }
 
 static void put_status(struct job *job) {
   char id[UUID_TEXT + 1];
+  size_t before = job->events.len;
   job_id_text(job->id, id);
-  begin_event(job, "status");
+  begin_event(&job->events, ++job->event_count, "status");
   buf_printf(&job->events, "{\"job_id\":\"%s\",\"status\":\"%s\"}", id,
              job->state == JOB_WAITING ? "waiting" : "running");
-  end_event(job);
+  end_event(job, before);
 }
 
 void events_log(struct job *job, const struct wire_logged *m) {
   /* A synchronous job that ends at once has no followers: nothing is kept for it but its reply. */
   if (!job->async && !job->stored && !is_followed(job)) return;
   if (job->event_count == 0) put_status(job);
-  begin_event(job, "log");
+  size_t before = job->events.len;
+  begin_event(&job->events, ++job->event_count, "log");
   const char *level = m->level < sizeof level_names / sizeof level_names[0] ? level_names[m->level] : "log";
   buf_printf(&job->events, "{\"level\":\"%s\",\"text\":", level);
   json_put_string(&job->events, m->text);
   buf_put_u8(&job->events, '}');
-  end_event(job);
+  end_event(job, before);
 }
 
 /* One line: JSON as the keeper writes it has no line breaks. */
-void events_end(struct job *job) {
-  if (!is_followed(job)) return;
-  begin_event(job, "end");
-  buf_put_span(&job->events, buf_span(&job->reply));
-  end_event(job);
+static void put_end(struct buf *b, uint32_t id, struct span reply) {
+  begin_event(b, id, "end");
+  buf_put_span(b, reply);
+  buf_put_text(b, "\n\n");
 }
 
-static void heartbeat(struct job *job) {
-  for (struct call *call = job->calls, *next; call != NULL; call = next) {
-    next = call->next;
-    if (call->wait != CALL_EVENTS || call_write(call, span_text(":\n\n"))) continue;
-    job_detach(job, call);
-    call_end(call);
+/* The end, with all that is missing before it. A caller who is so far behind that he cannot take it hears no end, and
+ * knows by that to come back. */
+void events_end(struct job *job) {
+  struct buf last = buf_new(EVENTS_MAX + END_MAX);
+  for (struct call *call = job->calls; call != NULL; call = call->next) {
+    if (call->wait != CALL_EVENTS) continue;
+    buf_clear(&last);
+    buf_put_span(&last, missing(job, call));
+    put_end(&last, job->event_count + 1, buf_span(&job->reply));
+    if (!last.bad) (void)call_write(call, buf_span(&last));
+  }
+  buf_free(&last);
+}
+
+static void heartbeat(const struct job *job) {
+  send_all(job);
+  for (struct call *call = job->calls; call != NULL; call = call->next) {
+    if (call->wait == CALL_EVENTS) (void)call_write(call, span_text(":\n\n"));
   }
 }
 
@@ -115,10 +128,8 @@ void events_ended_job(struct call *call, const struct wire_answer *answer) {
     call_problem(call, (enum result)answer->result, NULL);
     return;
   }
-  struct buf text = buf_new(SERVICE_REPLY_MAX + 256);
-  buf_put_text(&text, "id: 1\nevent: end\ndata: ");
-  buf_put_span(&text, answer->reply);
-  buf_put_text(&text, "\n\n");
+  struct buf text = buf_new(END_MAX);
+  put_end(&text, 1, answer->reply);
   call_stream(call);
   if (!text.bad) call_write(call, buf_span(&text));
   buf_free(&text);
@@ -134,9 +145,18 @@ void events_get(struct call *call) {
     records_get(call);
     return;
   }
-  call->events_seen = last_seen(call);
+  if (job_is_crowded(job)) {
+    call_problem(call, RESULT_TOO_MANY_REQUESTS, NULL);
+    return;
+  }
   if (job->event_count == 0) put_status(job);
+  bool head = span_is(call_request(call)->method, "HEAD");
   call_stream(call);
+  if (head) {
+    call_end(call);
+    return;
+  }
+  call->events_at = events_behind(job, last_seen(call));
   job_join(job, call, CALL_EVENTS);
   send_missing(job, call);
 }

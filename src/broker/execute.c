@@ -66,8 +66,8 @@ static enum result fill(struct wire_execute *m, const struct call *call, const s
 /* ---- idempotency ---- */
 
 /* Binds a key to its user, and the request to all that changes what it does. */
-static void hash_key(struct job *job, const struct call *call, struct span key) {
-  struct buf text = buf_new(4096);
+static enum result hash_key(struct job *job, const struct call *call, struct span key) {
+  struct buf text = buf_new(KEY_MAX + 2 * DIGEST_SIZE + call_request(call)->query.len);
   buf_put(&text, call->user, sizeof call->user);
   buf_put_span(&text, key);
   digest_sha256(buf_span(&text), job->key);
@@ -80,6 +80,7 @@ static void hash_key(struct job *job, const struct call *call, struct span key) 
   digest_sha256(buf_span(&text), job->request);
   job->has_key = !text.bad;
   buf_free(&text);
+  return job->has_key ? RESULT_OK : RESULT_NO_MEMORY;
 }
 
 static bool same_request(const uint8_t *a, const uint8_t *b) {
@@ -92,6 +93,8 @@ static void join_live(struct job *job, struct call *call, struct job *live) {
     call_problem(call, RESULT_IDEMPOTENCY_MISMATCH, NULL);
   else if (live->async && live->stored)
     job_accepted(live, call);
+  else if (job_is_crowded(live))
+    call_problem(call, RESULT_TOO_MANY_REQUESTS, NULL);
   else
     job_join(live, call, live->async ? CALL_STORED : CALL_RESULT);
 }
@@ -165,8 +168,13 @@ static void start(struct call *call, const struct envelope *e) {
     job_admit(job);
     return;
   }
-  hash_key(job, call, key);
-  check_key(job, call);
+  r = hash_key(job, call, key);
+  if (r == RESULT_OK) {
+    check_key(job, call);
+    return;
+  }
+  take_off(job, call);
+  call_problem(call, r, NULL);
 }
 
 void execute_post(struct call *call) {

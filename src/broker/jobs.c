@@ -7,6 +7,7 @@
 
 #define KEEPER_PATIENCE_MS 20000u /* beyond a job's limit of time; the keeper waits half as long for a worker */
 #define RECOVER_STEP 500u         /* interrupted jobs at a time */
+#define CALLS_MAX 32u             /* that wait for one job */
 
 /* ---- finding ---- */
 
@@ -37,11 +38,17 @@ static enum result enlist(struct job *job) {
   return r;
 }
 
+static void release_key(struct job *job) {
+  struct table *keys = job->broker->by_key;
+  if (job->has_key && table_get(keys, job->key) == job) table_remove(keys, job->key);
+  job->has_key = false;
+}
+
 static void strike(struct job *job) {
   struct broker *b = job->broker;
+  release_key(job);
   if (table_get(b->by_ticket, &job->ticket) == job) table_remove(b->by_ticket, &job->ticket);
   if (table_get(b->by_id, job->id) == job) table_remove(b->by_id, job->id);
-  if (job->has_key && table_get(b->by_key, job->key) == job) table_remove(b->by_key, job->key);
 }
 
 /* ---- the object ---- */
@@ -53,7 +60,7 @@ static struct job *job_alloc(struct broker *b) {
   job->message = buf_new(SERVICE_REQUEST_MAX + MSG_HEADER);
   job->reply = buf_new(SERVICE_REPLY_MAX);
   job->sealed = buf_new(SERVICE_ANSWER_MAX);
-  job->events = buf_new(4u << 20);
+  job->events = buf_new(EVENTS_MAX);
   return job;
 }
 
@@ -91,6 +98,12 @@ void job_free(struct job *job) {
 
 /* ---- who waits for it ---- */
 
+bool job_is_crowded(const struct job *job) {
+  unsigned count = 0;
+  for (const struct call *call = job->calls; call != NULL; call = call->next) count++;
+  return count >= CALLS_MAX;
+}
+
 void job_join(struct job *job, struct call *call, enum call_wait wait) {
   call->job = job;
   call->wait = wait;
@@ -108,6 +121,18 @@ void job_detach(struct job *job, struct call *call) {
   call->next = NULL;
 }
 
+/* Answers everybody who waits with this problem. */
+static void refuse(struct job *job, enum result why) {
+  while (job->calls != NULL) {
+    struct call *call = job->calls;
+    job_detach(job, call);
+    if (call->wait == CALL_EVENTS)
+      call_end(call);
+    else
+      call_problem(call, why, NULL);
+  }
+}
+
 static bool is_awaited(const struct job *job) {
   for (const struct call *call = job->calls; call != NULL; call = call->next) {
     if (call->wait == CALL_RESULT || call->wait == CALL_STORED) return true;
@@ -119,10 +144,12 @@ void job_leave(struct job *job, struct call *call) {
   job_detach(job, call);
   /* An asynchronous job belongs to its caller until it is accepted, and to itself from then on. */
   if ((job->async && job->stored) || is_awaited(job)) return;
-  if (job->state == JOB_RUNNING)
-    job_cancel(job, RESULT_CANCELLED);
-  else if (job->state != JOB_COMMITTING)
+  if (job->state == JOB_CHECKING || job->state == JOB_WAITING) {
+    refuse(job, RESULT_CANCELLED); /* who only watched it */
     job_free(job);
+  } else if (!job->has_key) {
+    job_cancel(job, RESULT_CANCELLED);
+  }
 }
 
 void job_cancel(struct job *job, enum result why) {
@@ -160,18 +187,6 @@ void job_accepted(const struct job *job, struct call *call) {
   call_reply(call, 202, "application/json", span_of(body, (size_t)len), fields, 2);
 }
 
-/* Answers everybody who waits in this way with this problem. */
-static void refuse(struct job *job, enum result why) {
-  while (job->calls != NULL) {
-    struct call *call = job->calls;
-    job_detach(job, call);
-    if (call->wait == CALL_EVENTS)
-      call_end(call);
-    else
-      call_problem(call, why, NULL);
-  }
-}
-
 /* ---- waiting ---- */
 
 static void count_refused(enum result why, enum metrics_reason busy) {
@@ -181,7 +196,8 @@ static void count_refused(enum result why, enum metrics_reason busy) {
 void job_admit(struct job *job) {
   struct broker *b = job->broker;
   job->waits_since_ns = clock_monotonic_ns();
-  enum result r = enlist(job);
+  /* Its key may have been looked up while the service began to stop. */
+  enum result r = b->stopping ? RESULT_STOPPING : enlist(job);
   if (r == RESULT_OK) r = admission_enter(b->admission, job->user, job, job->waits_since_ns / 1000000u, &job->admitted);
   if (r != RESULT_OK) {
     count_refused(r, METRICS_REFUSED_QUEUE);
@@ -207,7 +223,7 @@ static void start(struct job *job) {
   enum result r = link_send(b->keeper, &job->message);
   buf_free(&job->message);
   if (r == RESULT_NO_MEMORY) {
-    refuse(job, r);
+    refuse(job, RESULT_BUSY);
     job_free(job);
   }
 }
@@ -233,9 +249,10 @@ void jobs_expire_waiting(struct broker *b) {
 
 /* ---- running ---- */
 
-/* Everybody has been answered. */
+/* Everybody has been answered. Nobody may find it any more: he would wait for good. */
 static void done(struct job *job) {
   job->state = JOB_DONE;
+  strike(job);
   if (job->references == 0) job_free(job);
 }
 
@@ -269,8 +286,11 @@ static void on_stored(void *context, const struct store_answer *answer) {
     else
       call_problem(call, answer->result, NULL);
   }
-  /* What could not be acknowledged need not run. */
-  if (answer->result != RESULT_OK && job->async) job_cancel(job, RESULT_CANCELLED);
+  /* What could not be acknowledged need not run, and whoever tries again is to get another job. */
+  if (answer->result != RESULT_OK && job->async) {
+    release_key(job);
+    job_cancel(job, RESULT_CANCELLED);
+  }
   if (job->state == JOB_DONE) done(job);
 }
 
@@ -374,6 +394,27 @@ void jobs_retry(struct broker *b) {
   }
 }
 
+/* Nothing unsigned is ever returned as if it were a record; and the one that says it runs would say so for good. */
+static void end_without_record(struct job *job) {
+  bool told = job->stored || job->references > 0; /* there is such a record, or will be */
+  enum result r = told ? store_delete(job->broker->store, job->user, job->id, NULL, NULL) : RESULT_OK;
+  if (r != RESULT_OK) log_store_failure(job, r);
+  refuse(job, job->result != RESULT_OK ? job->result : RESULT_NO_MEMORY);
+  done(job);
+}
+
+/* The next one may run while this one is stored. */
+static void leave_turn(struct job *job, const struct wire_ended *m) {
+  struct broker *b = job->broker;
+  if (job->admitted == NULL) return; /* of a service that is no more */
+  admission_leave(b->admission, job->admitted);
+  job->admitted = NULL;
+  metrics_add(METRICS_JOBS, job->result, 1);
+  metrics_add(METRICS_JOB_CPU, 0, m->cpu_ns);
+  metrics_observe(METRICS_JOB_DURATION, m->wall_ns);
+  jobs_pump(b);
+}
+
 void jobs_ended(struct broker *b, const struct wire_ended *m) {
   struct job *job = find_ticket(b, m->ticket);
   if (job == NULL || job->state != JOB_RUNNING) {
@@ -382,27 +423,18 @@ void jobs_ended(struct broker *b, const struct wire_ended *m) {
   }
   job->state = JOB_COMMITTING;
   job->result = (enum result)m->result;
-  if (job->admitted != NULL) {
-    admission_leave(b->admission, job->admitted);
-    job->admitted = NULL;
-    metrics_add(METRICS_JOBS, job->result, 1);
-    metrics_add(METRICS_JOB_CPU, 0, m->cpu_ns);
-    metrics_observe(METRICS_JOB_DURATION, m->wall_ns);
-    jobs_pump(b);
-  }
+  leave_turn(job, m);
   buf_put_span(&job->reply, m->reply);
   job->unread = job->sealed.len > 0 && m->sealed.len == 0;
   if (m->sealed.len > 0) {
     buf_clear(&job->sealed); /* of a job that was interrupted: the record it had */
     buf_put_span(&job->sealed, m->sealed);
   }
-  if (job->sealed.len > 0 && !job->reply.bad && !job->sealed.bad) {
+  /* What a service that is no more left behind is stored even if it is empty: else the start would wait for it. */
+  if ((job->sealed.len > 0 || !b->ready) && !job->reply.bad && !job->sealed.bad)
     commit(job);
-    return;
-  }
-  /* There is no record: nothing unsigned is ever returned as if it were one. */
-  refuse(job, job->result != RESULT_OK ? job->result : RESULT_NO_MEMORY);
-  done(job);
+  else
+    end_without_record(job);
 }
 
 /* ---- after a restart ---- */

@@ -65,13 +65,14 @@ static bool method_is(struct span method, const char *want) {
 }
 
 /* The route, or why there is none. */
-static enum result find_route(const struct route *table, size_t count, const struct http_request *request,
-                              struct call *call) {
+static enum result find_route(struct call *call) {
+  const struct http_request *request = call_request(call);
   enum result why = RESULT_NOT_FOUND;
-  for (size_t i = 0; i < count; i++) {
-    if (!route_matches(&table[i], request->path, &call->parameter)) continue;
-    call->route = &table[i];
-    if (method_is(request->method, table[i].method)) return RESULT_OK;
+  for (size_t i = 0; i < call->table.count; i++) {
+    const struct route *route = &call->table.routes[i];
+    if (!route_matches(route, request->path, &call->parameter)) continue;
+    call->route = route;
+    if (method_is(request->method, route->method)) return RESULT_OK;
     why = RESULT_METHOD_NOT_ALLOWED;
   }
   if (why == RESULT_METHOD_NOT_ALLOWED || !method_is(request->method, "GET")) return why;
@@ -80,13 +81,14 @@ static enum result find_route(const struct route *table, size_t count, const str
 }
 
 /* The methods of the routes that match, for Allow. */
-static void put_methods(struct buf *b, const struct http_request *request) {
+static void put_methods(struct buf *b, const struct call *call) {
   struct span parameter;
-  for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-    if (!route_matches(&routes[i], request->path, &parameter)) continue;
+  for (size_t i = 0; i < call->table.count; i++) {
+    const struct route *route = &call->table.routes[i];
+    if (!route_matches(route, call_request(call)->path, &parameter)) continue;
     if (b->len > 0) buf_put_text(b, ", ");
-    buf_put_text(b, routes[i].method);
-    if (strcmp(routes[i].method, "GET") == 0) buf_put_text(b, ", HEAD");
+    buf_put_text(b, route->method);
+    if (strcmp(route->method, "GET") == 0) buf_put_text(b, ", HEAD");
   }
 }
 
@@ -228,7 +230,7 @@ void call_problem(struct call *call, enum result why, const char *detail) {
   if (why == RESULT_UNAUTHORIZED)
     fields[count++] = (struct http_field){span_text("www-authenticate"), span_text("Bearer")};
   if (why == RESULT_METHOD_NOT_ALLOWED) {
-    put_methods(&allow, call_request(call));
+    put_methods(&allow, call);
     fields[count++] = (struct http_field){span_text("allow"), buf_span(&allow)};
   }
   call_reply(call, problem_status(why), PROBLEM_MEDIA_TYPE, buf_span(&body), fields, count);
@@ -318,13 +320,14 @@ static bool authenticate(struct call *call) {
   return false;
 }
 
-static void serve(struct broker *b, struct http_exchange *x, const struct route *table, size_t count) {
+static void serve(struct broker *b, struct http_exchange *x, struct route_table table) {
   struct call *call = call_new(b, x);
   if (call == NULL) {
     http_reply(x, 503, NULL, 0, span_text(""));
     return;
   }
-  enum result r = find_route(table, count, http_request_of(x), call);
+  call->table = table;
+  enum result r = find_route(call);
   if (r != RESULT_OK) {
     call_problem(call, r, NULL);
     return;
@@ -333,11 +336,11 @@ static void serve(struct broker *b, struct http_exchange *x, const struct route 
 }
 
 static void on_request(void *context, struct http_exchange *x) {
-  serve(context, x, routes, sizeof routes / sizeof routes[0]);
+  serve(context, x, (struct route_table){routes, sizeof routes / sizeof routes[0]});
 }
 
 static void on_metrics_request(void *context, struct http_exchange *x) {
-  serve(context, x, metrics_routes, sizeof metrics_routes / sizeof metrics_routes[0]);
+  serve(context, x, (struct route_table){metrics_routes, sizeof metrics_routes / sizeof metrics_routes[0]});
 }
 
 static void on_gone(void *context, struct http_exchange *x) {

@@ -41,10 +41,15 @@ enum call_wait {
 };
 
 struct route;
+struct route_table { /* of the listener that the call came in by */
+  const struct route *routes;
+  size_t count;
+};
 
 struct call {
   struct broker *broker;
   struct http_exchange *exchange; /* NULL once it is answered or its caller has left */
+  struct route_table table;
   const struct route *route;
   struct trace trace;
   uint64_t began_ns;
@@ -59,8 +64,8 @@ struct call {
   size_t opening;         /* their bytes */
   uint8_t last[STORE_ID]; /* a list: the last id of the page */
   bool more;
-  uint32_t events_seen; /* a stream: up to which event the caller has them */
-  uint8_t *list_ids;    /* a list: ids of the page, STORE_ID bytes each */
+  size_t events_at;  /* a stream: the caller has the job's events up to here */
+  uint8_t *list_ids; /* a list: ids of the page, STORE_ID bytes each */
 };
 
 /* Answers. The call is the caller's no longer: it is freed once nothing more comes for it. */
@@ -147,9 +152,12 @@ struct job {
 enum result must_use job_new(struct call *call, const struct wire_execute *execute, struct job **out);
 /* Admits the job, or answers its call and frees it. */
 void job_admit(struct job *job);
+/* Whether as many callers wait for it as may: each gets a copy of its reply. */
+bool job_is_crowded(const struct job *job);
 /* The call waits for what the job comes to. */
 void job_join(struct job *job, struct call *call, enum call_wait wait);
-/* The call waits no longer (its caller left). A job that nobody waits for is cancelled, unless it is asynchronous. */
+/* The call waits no longer (its caller left). A job that nobody waits for is cancelled, unless it is asynchronous, or
+ * has an idempotency key: then its caller may come back for it. */
 void job_leave(struct job *job, struct call *call);
 /* The keeper ends it with `why`: RESULT_CANCELLED or RESULT_INTERRUPTED. */
 void job_cancel(struct job *job, enum result why);
@@ -180,6 +188,8 @@ void jobs_interrupt_all(struct broker *b);
 unsigned jobs_live(const struct broker *b);
 
 /* ---- events ---- */
+
+#define EVENTS_MAX (4u << 20) /* bytes of a job's events before the last one */
 
 void events_log(struct job *job, const struct wire_logged *m);
 void events_end(struct job *job);
@@ -227,7 +237,7 @@ struct broker {
   struct wire_gauges gauges;
   struct event *store_event, *cleanup, *queue, *retry, *grace, *drain, *heartbeat;
   struct buf tls_text;
-  struct http_tls tls; /* points into tls_text */
+  struct http_tls tls; /* points into tls_text, until the listener has it */
   bool has_tls, said_drained, failed;
 };
 
