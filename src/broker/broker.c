@@ -64,6 +64,10 @@ void broker_gauges(struct broker *b) {
     metrics_set(gauges[i].id, gauges[i].label, gauges[i].value);
 }
 
+bool broker_is_full(const struct broker *b) {
+  return b->http != NULL && http_server_stats(b->http).waiting >= BROKER_REPLIES_MAX;
+}
+
 void broker_opens(struct broker *b, size_t bytes) {
   b->opening += bytes;
   if (b->opening >= BROKER_OPENING_MAX) event_del(b->store_event);

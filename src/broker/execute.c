@@ -182,7 +182,8 @@ void execute_post(struct call *call) {
   struct envelope envelope;
   char detail[256] = "";
   enum result r = RESULT_OK;
-  if (b->stopping || !b->ready) r = b->stopping ? RESULT_STOPPING : RESULT_BUSY;
+  if (!b->ready || broker_is_full(b)) r = RESULT_BUSY;
+  if (b->stopping) r = RESULT_STOPPING;
   if (r == RESULT_OK && !is_json(http_field_of(call_request(call), "content-type"))) r = RESULT_MEDIA_TYPE;
   if (r != RESULT_OK) {
     call_problem(call, r, NULL);

@@ -12,6 +12,10 @@
 /* Has the keeper open these records for the call; records_opened goes on. */
 static void open_records(struct call *call, const struct store_job *jobs, size_t count) {
   struct broker *b = call->broker;
+  if (broker_is_full(b)) {
+    call_problem(call, RESULT_BUSY, NULL);
+    return;
+  }
   struct wire_record *records = calloc(count, sizeof *records);
   struct wire_open m = {.ticket = broker_ticket(b), .count = (uint32_t)count, .records = records};
   call->list_ids = calloc(count, STORE_ID);
@@ -238,7 +242,9 @@ void records_opened(struct broker *b, const struct wire_opened *m, struct cursor
   table_remove(b->asked, &m->ticket);
   broker_opened(b, call->opening);
   if (!call_drop(call)) return;
-  if (call->wait == CALL_LIST)
+  if (broker_is_full(b))
+    call_problem(call, RESULT_BUSY, NULL);
+  else if (call->wait == CALL_LIST)
     answer_list(call, m->count, rest);
   else if (call->wait == CALL_EVENTS)
     events_ended_job(call, &first);

@@ -200,9 +200,10 @@ void events_heartbeat(struct broker *b);
 
 /* ---- the process ---- */
 
-#define BROKER_WAIT_MS 10000u         /* the longest a job waits for its turn */
-#define BROKER_OPENING_MAX (8u << 20) /* bytes of records that the keeper opens at a time, about */
-#define BROKER_BODY_MAX 1310720u      /* bytes of a request's body */
+#define BROKER_WAIT_MS 10000u           /* the longest a job waits for its turn */
+#define BROKER_OPENING_MAX (8u << 20)   /* bytes of records that the keeper opens at a time, about */
+#define BROKER_REPLIES_MAX (256u << 20) /* bytes of replies that wait for their callers, about */
+#define BROKER_BODY_MAX 1310720u        /* bytes of a request's body */
 
 struct broker {
   struct event_base *loop;
@@ -249,6 +250,8 @@ uint64_t broker_ticket(struct broker *b);
 /* Ends the loop: the process cannot go on. */
 void broker_fail(struct broker *b, const char *event, enum result why);
 void broker_recovered(struct broker *b);
+/* So much of replies waits for peers who do not read that no more is begun: RESULT_BUSY. */
+bool broker_is_full(const struct broker *b);
 /* The keeper was asked to open so many bytes; it has answered. While it has much to do, the store is not asked what it
  * found: neither a socket's buffer nor memory grows with how many callers ask at once. */
 void broker_opens(struct broker *b, size_t bytes);

@@ -44,6 +44,8 @@ struct codec_ops {
    * that was pipelined is looked at here, once the reply before it was taken: events->request may be called. */
   void (*produce)(struct codec *c, struct buf *out, size_t most);
   enum codec_phase (*phase)(const struct codec *c);
+  /* Bytes of replies that were not produced yet. */
+  size_t (*waiting)(const struct codec *c);
   /* The deadline of the present phase has passed: answers 408 where that makes sense, and closes. */
   void (*expire)(struct codec *c);
   /* No new request after those under way. */

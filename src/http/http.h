@@ -104,6 +104,7 @@ void http_server_drain(struct http_server *s);
 struct http_stats {
   uint64_t accepted, refused, requests, bytes_in, bytes_out;
   unsigned connections;
+  uint64_t waiting; /* bytes of replies that their peers have not taken */
 };
 struct http_stats http_server_stats(const struct http_server *s);
 

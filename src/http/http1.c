@@ -577,6 +577,10 @@ static enum codec_phase http1_phase(const struct codec *codec) {
   return c->state == START && queue_len(&c->in) == 0 ? CODEC_IDLE : phases[c->state];
 }
 
+static size_t http1_waiting(const struct codec *codec) {
+  return queue_len(&((const struct http1 *)codec)->out);
+}
+
 static void http1_expire(struct codec *codec) {
   struct http1 *c = http1_of(codec);
   switch (http1_phase(codec)) {
@@ -615,6 +619,7 @@ static const struct codec_ops http1_ops = {
     .wants_input = http1_wants_input,
     .produce = http1_produce,
     .phase = http1_phase,
+    .waiting = http1_waiting,
     .expire = http1_expire,
     .drain = http1_drain,
     .reply = http1_reply,

@@ -571,6 +571,10 @@ static enum codec_phase http2_phase(const struct codec *codec) {
   return TAILQ_EMPTY(&c->streams[HELD]) ? CODEC_IDLE : CODEC_HELD;
 }
 
+static size_t http2_waiting(const struct codec *codec) {
+  return ((const struct http2 *)codec)->waiting;
+}
+
 /* A peer that lets nothing of a reply go for a whole period does not want it. */
 static void expire_replies(struct http2 *c) {
   struct stream *s;
@@ -623,6 +627,7 @@ static const struct codec_ops http2_ops = {
     .wants_input = http2_wants_input,
     .produce = http2_produce,
     .phase = http2_phase,
+    .waiting = http2_waiting,
     .expire = http2_expire,
     .drain = http2_drain,
     .reply = http2_reply,

@@ -50,8 +50,9 @@ struct connection {
   bool is_woken, in_work, write_blocked, peer_ended, paused, asked; /* … a request came in this turn */
   uint8_t begun[PREFACE]; /* of a connection whose protocol is not known yet */
   size_t begun_len;
-  struct buf rest; /* produced, and not taken by the socket yet */
+  struct buf rest;           /* produced, and not taken by the socket yet */
   size_t rest_sent;
+  size_t counted; /* bytes of replies that are in the statistics */
   struct http_peer peer;
 };
 
@@ -121,6 +122,15 @@ static void free_codec(struct connection *c) {
   if (codec != NULL) codec->ops->free(codec);
 }
 
+/* What is left of its replies goes into the statistics. */
+static void count_waiting(struct connection *c) {
+  size_t waiting = c->stage == STAGE_DEAD ? 0 : c->rest.len - c->rest_sent;
+  if (c->codec != NULL) waiting += c->codec->ops->waiting(c->codec);
+  c->server->stats.waiting += waiting;
+  c->server->stats.waiting -= c->counted;
+  c->counted = waiting;
+}
+
 static void bury(struct connection *c) {
   struct http_server *s = c->server;
   if (c->stage == STAGE_DEAD) return;
@@ -131,6 +141,7 @@ static void bury(struct connection *c) {
   if (c->is_woken) TAILQ_REMOVE(&s->woken, c, woken);
   c->is_woken = false;
   free_codec(c);
+  count_waiting(c);
   if (c->tls != NULL) tls_close(c->tls);
   tls_free(c->tls);
   c->tls = NULL;
@@ -400,6 +411,7 @@ static void work(struct connection *c) {
   c->in_work = true;
   if (c->stage == STAGE_SERVE) produce(c);
   if (c->stage != STAGE_DEAD) settle(c);
+  count_waiting(c);
   c->in_work = false;
 }
 

@@ -1,11 +1,13 @@
 // What a caller may do all at once, or at the wrong moment, without the service or another caller paying for it.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { ask, assertProblem, completed, execute, scratch, serve, sleep, until } from './service.mjs';
 
 const fine = 'function main() { return { ok: true } }';
 const large = 'function main() { return "x".repeat(1048000) }';
+const longest = `function main() { for (let i = 0; i < 100; i++) console.log('\\u0001'.repeat(4096)); return 'x'.repeat(1048000) }`;
 const ended = (service, id, options) => until(async () => {
   const reply = await ask(service, 'GET', `/jobs/${id}`, options);
   return reply.json?.status !== 'running' && reply;
@@ -50,6 +52,29 @@ describe('many reads of large jobs at once', () => {
     const { json } = await again();
     for (const reply of await Promise.all(Array.from({ length: 60 }, again))) assert.equal(reply.json.job_id, json.job_id);
   });
+});
+
+test('callers who do not read what they asked for do not fill the memory; what they leave is free again', async () => {
+  const crowded = await serve(), user = 'deaf';
+  try {
+    // A page of 7 MB: of less, the kernel takes most.
+    for (let i = 0; i < 2; i++) await completed(crowded, { script: longest }, { user });
+    const sockets = Array.from({ length: 200 }, () => {
+      const socket = net.connect(crowded.port, '127.0.0.1').on('error', () => {}).pause();
+      socket.write(`GET /jobs HTTP/1.1\r\nHost: x\r\nX-User-ID: ${user}\r\n\r\n`);
+      return socket;
+    });
+    const refused = await until(async () => {
+      const reply = await execute(crowded, { script: fine });
+      return reply.status !== 200 && reply;
+    }, 'a refusal', 20_000);
+    assertProblem(refused, 503, 'busy');
+    assertProblem(await ask(crowded, 'GET', '/jobs', { user }), 503, 'busy');
+    assert.equal((await ask(crowded, 'GET', '/health')).status, 200);
+    for (const socket of sockets) socket.destroy();
+    await until(async () => (await execute(crowded, { script: fine })).status === 200, 'room');
+    assert.equal((await ask(crowded, 'GET', '/jobs', { user })).status, 200);
+  } finally { await crowded.stop(); }
 });
 
 describe('events', () => {
@@ -121,8 +146,7 @@ describe('idempotency', () => {
 test('the longest reply there can be is a reply', async () => {
   const reference = await serve({ args: ['--jobs-encrypted-output', 'always'] });
   try {
-    const script = `function main() { for (let i = 0; i < 100; i++) console.log('\\u0001'.repeat(4096)); return 'x'.repeat(1048000) }`;
-    const { json: { job_id: id } } = await execute(reference, { script, async: true });
+    const { json: { job_id: id } } = await execute(reference, { script: longest, async: true });
     const { json, text } = await ended(reference, id);
     assert.equal(json.status, 'completed', json.error ?? '');
   } finally { await reference.stop(); }
