@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 
 /* As `max`: a fixed buffer, which has no room to grow and whose memory is not ours to free. */
@@ -187,4 +188,19 @@ void buf_free(struct buf *b) {
 
 void wipe(void *memory, size_t len) {
   if (len > 0) explicit_bzero(memory, len);
+}
+
+void wipe_and_free(void *memory) {
+  if (memory != NULL) wipe(memory, malloc_usable_size(memory));
+  free(memory);
+}
+
+void *wiping_realloc(void *memory, size_t size) {
+  if (memory == NULL) return malloc(size);
+  const size_t had = malloc_usable_size(memory);
+  void *more = malloc(size);
+  if (more == NULL) return NULL;
+  memcpy(more, memory, had < size ? had : size);
+  wipe_and_free(memory);
+  return more;
 }

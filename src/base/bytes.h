@@ -73,3 +73,7 @@ void buf_free(struct buf *b);
 
 /* Overwrites memory in a way the compiler may not drop. */
 void wipe(void *memory, size_t len);
+/* free, for libraries that take their memory from us: all that the allocation held is wiped. NULL is fine. */
+void wipe_and_free(void *memory);
+/* realloc that leaves no copy behind. */
+void *wiping_realloc(void *memory, size_t size);

@@ -196,6 +196,20 @@ static void test_free_may_be_repeated(void **state) {
   buf_free(NULL);
 }
 
+static void test_memory_for_libraries(void **state) {
+  (void)state;
+  uint8_t *memory = wiping_realloc(NULL, 100);
+  assert_non_null(memory);
+  memset(memory, 'x', 100);
+  for (size_t size = 50; size <= 100000; size *= 10) {
+    memory = wiping_realloc(memory, size);
+    assert_non_null(memory);
+    for (size_t i = 0; i < 50; i++) assert_int_equal(memory[i], 'x');
+  }
+  wipe_and_free(memory);
+  wipe_and_free(NULL);
+}
+
 static void test_wipe_leaves_zeros(void **state) {
   (void)state;
   char memory[] = "secret!";
@@ -220,6 +234,7 @@ int main(void) {
       cmocka_unit_test(test_a_fixed_buffer_stays_in_its_memory),
       cmocka_unit_test(test_extend_gives_room_or_nothing),
       cmocka_unit_test(test_free_may_be_repeated),
+      cmocka_unit_test(test_memory_for_libraries),
       cmocka_unit_test(test_wipe_leaves_zeros),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -350,6 +350,7 @@ bool engine_reusable(void) {
 bool engine_reset(void) {
   if (engine.broken) return false;
   if (engine.dirty) snapshot_restore();
+  guest_forget_faults();
   engine.dirty = false;
   return true;
 }

@@ -76,6 +76,8 @@ u64 guest_u64(u32 address);
 
 /* Handlers for SIGSEGV and SIGBUS (guard pages, native stack). Once a process. */
 enum result must_use guest_handle_faults(void);
+/* Wipes their stack: the kernel leaves registers there that held a script's data. Not from within a handler. */
+void guest_forget_faults(void);
 
 /* memory.c */
 /* Reserves linear memory and instantiates the module in it; no guest code of the engine has run yet. */

@@ -88,8 +88,14 @@ static void on_fault(int signal, siginfo_t *info, void *context) {
   sigaction(signal, &fatal, NULL);
 }
 
+static uint8_t handler_stack[64 << 10] __attribute__((aligned(16)));
+#define HANDLERS_USE (16u << 10) /* of it, at its end: the kernel's frame is the most */
+
+void guest_forget_faults(void) {
+  wipe(handler_stack + sizeof handler_stack - HANDLERS_USE, HANDLERS_USE);
+}
+
 enum result guest_handle_faults(void) {
-  static uint8_t handler_stack[64 << 10] __attribute__((aligned(16)));
   stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   if (sigaltstack(&stack, NULL) != 0) return RESULT_ENGINE_START;

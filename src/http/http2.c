@@ -14,6 +14,8 @@
 #include "base/text.h"
 #include "http/codec.h"
 
+#define FRAME_HEAD 9u /* RFC 9113 §4.1 */
+#define FRAME_TYPE 3u /* where in it */
 #define OUT_MAX (64u << 20)
 #define REFUSAL_MAX 16384u
 #define REPLY_FIELDS_MAX 32u
@@ -69,9 +71,10 @@ struct http2 {
   enum drain drain;
   unsigned noise;
   unsigned lingering;
-  unsigned abandoned; /* streams that ended before their reply, less those that got theirs */
-  size_t waiting;     /* bytes in all streams' `out` */
-  struct span frame;  /* nghttp2's, taken from it and not produced yet */
+  unsigned abandoned;  /* streams that ended before their reply, less those that got theirs */
+  size_t waiting;      /* bytes in all streams' `out` */
+  struct span frame;   /* nghttp2's, taken from it and not produced yet */
+  struct span payload; /* of that frame if it is DATA: in nghttp2's memory, which keeps it until its next frame */
 };
 
 static struct http2 *http2_of(struct codec *c) {
@@ -541,8 +544,11 @@ static bool next_frame(struct http2 *c) {
   ssize_t n = nghttp2_session_mem_send(c->session, &data);
   if (n < 0) c->ended = c->broken = true;
   leave_flood(c);
-  if (n > 0) c->frame = span_of(data, (size_t)n);
-  return n > 0;
+  if (n <= 0) return false;
+  c->frame = span_of(data, (size_t)n);
+  const bool is_data = c->frame.len > FRAME_HEAD && data[FRAME_TYPE] == NGHTTP2_DATA;
+  c->payload = is_data ? span_of(data + FRAME_HEAD, c->frame.len - FRAME_HEAD) : span_of(NULL, 0);
+  return true;
 }
 
 static void http2_produce(struct codec *codec, struct buf *out, size_t most) {
@@ -557,6 +563,7 @@ static void http2_produce(struct codec *codec, struct buf *out, size_t most) {
     size_t n = most - out->len < c->frame.len ? most - out->len : c->frame.len;
     buf_put(out, c->frame.data, n);
     c->frame = span_of(c->frame.data + n, c->frame.len - n);
+    if (c->frame.len == 0) wipe((uint8_t *)(uintptr_t)c->payload.data, c->payload.len);
   }
 }
 
@@ -659,7 +666,29 @@ static void set_options(const struct http2 *c, nghttp2_option *option) {
   nghttp2_option_set_stream_reset_rate_limit(option, 2u * c->base.limits->streams, RESETS_A_SECOND);
 }
 
+/* What nghttp2 held of a request, header fields among it, does not stay behind. */
+static void give_memory(void *memory, void *context) {
+  (void)context;
+  wipe_and_free(memory);
+}
+
+static void *take_memory(size_t size, void *context) {
+  (void)context;
+  return malloc(size);
+}
+
+static void *take_zeroed(size_t count, size_t size, void *context) {
+  (void)context;
+  return calloc(count, size);
+}
+
+static void *take_more(void *memory, size_t size, void *context) {
+  (void)context;
+  return wiping_realloc(memory, size);
+}
+
 static int make_session(struct http2 *c) {
+  static nghttp2_mem wiping = {NULL, take_memory, give_memory, take_zeroed, take_more};
   nghttp2_session_callbacks *callbacks = NULL;
   nghttp2_option *option = NULL;
   int error = nghttp2_session_callbacks_new(&callbacks);
@@ -667,7 +696,7 @@ static int make_session(struct http2 *c) {
   if (error == 0) {
     set_callbacks(callbacks);
     set_options(c, option);
-    error = nghttp2_session_server_new2(&c->session, callbacks, c, option);
+    error = nghttp2_session_server_new3(&c->session, callbacks, c, option, &wiping);
   }
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);

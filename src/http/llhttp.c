@@ -195,7 +195,9 @@ enum result llhttp_execute(struct llhttp *p, const struct llhttp_events *events,
   while (taken < input.len && !report->end) {
     size_t len = input.len - taken < WINDOW ? input.len - taken : WINDOW;
     host = (struct host){events, report, span_of(input.data + taken, len)};
-    if (!entered(run)) return RESULT_BAD_HTTP;
+    bool good = entered(run);
+    wipe(memory + window, len); /* somebody's request */
+    if (!good) return RESULT_BAD_HTTP;
     taken += report->taken;
   }
   report->taken = taken;

@@ -245,13 +245,19 @@ static void keep_rest(struct connection *c, struct span bytes) {
   if (c->rest.bad) bury(c); /* a reply with a hole in it is worse than none */
 }
 
+/* Somebody's reply does not stay where the next one is made. */
+static void forget(struct buf *out) {
+  wipe(out->data, out->len);
+  buf_clear(out);
+}
+
 /* Has the codec say what it has to say, until the socket is full. */
 static void produce(struct connection *c) {
   struct buf *out = &c->server->out;
   if (!send_rest(c)) return;
   for (;;) {
     size_t sent = 0;
-    buf_clear(out);
+    forget(out);
     c->codec->ops->produce(c->codec, out, WRITE_BYTES);
     if (out->bad) bury(c);
     if (out->bad || out->len == 0) break;
@@ -265,6 +271,7 @@ static void produce(struct connection *c) {
     if (c->stage != STAGE_DEAD) blocked(c, sent > 0);
     break;
   }
+  forget(out);
   if (c->stage == STAGE_DEAD || c->rest.len > 0 || !c->write_blocked) return;
   event_del(&c->writable);
   c->write_blocked = false;
@@ -352,6 +359,7 @@ static void receive(struct connection *c) {
     size_t count = 0;
     enum tls_step step = receive_some(c, &count);
     if (count > 0) take(c, span_of(c->server->in, count));
+    wipe(c->server->in, count);
     if (c->stage == STAGE_DEAD) return;
     if (step == TLS_ENDED) {
       peer_ended(c);

@@ -92,7 +92,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 static const char *configure(SSL_CTX *ssl, const struct http_tls *config) {
   static const unsigned char session_context[] = "neocompute";
   SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
-  SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
   SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   /* No tickets: a resumed session would keep an identity whose CA may have been taken away. */
   SSL_CTX_set_num_tickets(ssl, 0);

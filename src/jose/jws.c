@@ -237,6 +237,9 @@ static enum result add(struct jws_keys *keys, const struct key *key, char *probl
 enum result jws_keys_new(struct jws_keys **out) {
   /* Jansson would open /dev/urandom for its hash tables when the first one is made. */
   json_object_seed(0);
+  /* Both hold tokens and keys as text. */
+  json_set_alloc_funcs(malloc, wipe_and_free);
+  cjose_set_alloc_funcs(malloc, wiping_realloc, wipe_and_free);
   *out = calloc(1, sizeof **out);
   return *out != NULL ? RESULT_OK : RESULT_NO_MEMORY;
 }

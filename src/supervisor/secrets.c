@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include "base/base64.h"
@@ -68,14 +67,8 @@ static enum result complain_file(struct buf *problem, const char *what, const ch
 
 /* ---- MARBLE_SECRETS ---- */
 
-/* What jansson frees held keys, as text. */
-static void wipe_and_free(void *memory) {
-  if (memory != NULL) wipe(memory, malloc_usable_size(memory));
-  free(memory);
-}
-
 static enum result from_marble(struct buf *out, const char *name, const char *json, struct buf *problem) {
-  json_set_alloc_funcs(malloc, wipe_and_free);
+  json_set_alloc_funcs(malloc, wipe_and_free); /* what jansson frees held keys, as text */
   json_t *all = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
   const json_t *value = json_object_get(all, name);
   bool ok = json_is_object(all);

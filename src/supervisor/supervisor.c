@@ -562,6 +562,7 @@ int supervisor_run(struct config *config, char **environment, const char *worker
       .config = config, .environment = environment, .program = -1, .worker_program = -1, .status = 1};
   struct buf problem = buf_new(4096);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   log_open("supervisor", level_of(config_text(config, CONFIG_LOG_LEVEL)));
   enum result r = start(&s, environment, worker, &problem);
   if (r == RESULT_OK) {

@@ -67,6 +67,7 @@ static void send_log(void *context, enum engine_level level, struct span text) {
   struct buf b = buf_fixed(memory, sizeof memory);
   wire_put_log(&b, &(struct wire_log){.id = current_job, .level = (uint8_t)level, .text = text});
   if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
+  wipe(b.data, b.len);
 }
 
 static void translate(const struct wire_job *m, struct engine_job *job) {
