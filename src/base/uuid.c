@@ -1,8 +1,6 @@
 #include "base/uuid.h"
 
-#include <errno.h>
-#include <sys/random.h>
-
+#include "base/entropy.h"
 #include "base/text.h"
 
 #define MS_LIMIT (UINT64_C(1) << 48)
@@ -10,10 +8,7 @@
 #define RAND_B_LIMIT (UINT64_C(1) << 62)
 
 static enum result must_use random_u64(uint64_t *out) {
-  ssize_t n;
-  /* So few bytes come whole (getrandom(2)). */
-  while ((n = getrandom(out, sizeof *out, 0)) < 0 && errno == EINTR) continue;
-  return n == (ssize_t)sizeof *out ? RESULT_OK : RESULT_CRYPTO;
+  return entropy_take(out, sizeof *out);
 }
 
 static enum result begin_ms(struct uuid_maker *maker, uint64_t ms) {

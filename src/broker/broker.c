@@ -279,7 +279,8 @@ static void supervisor_lost(void *context, enum result why) {
 static bool on_peer(struct broker *b, struct span body, int fd) {
   const struct link_handler handler = {b, from_keeper, keeper_lost};
   if (!wire_get_empty(body) || b->keeper != NULL) return false;
-  return link_new(b->loop, fd, SERVICE_ANSWER_MAX, 64u << 20, &handler, &b->keeper) == RESULT_OK;
+  return link_new(b->loop, fd, SERVICE_ANSWER_MAX, 64u << 20, &handler, &b->keeper) == RESULT_OK &&
+         link_gather(b->keeper) == RESULT_OK;
 }
 
 static bool on_listener(struct broker *b, struct span body, int fd) {

@@ -1,7 +1,6 @@
 #include "broker/trace.h"
 
-#include <sys/random.h>
-
+#include "base/entropy.h"
 #include "base/text.h"
 
 #define ID_BYTES 16u
@@ -61,7 +60,8 @@ static void copy(struct span text, char *out) {
 static enum result random_hex(size_t bytes, char *out) {
   uint8_t random[ID_BYTES];
   struct buf hex = buf_fixed(out, 2 * bytes);
-  if (getrandom(random, bytes, GRND_NONBLOCK) != (ssize_t)bytes) return RESULT_IO;
+  enum result r = entropy_take(random, bytes);
+  if (r != RESULT_OK) return r;
   random[0] |= 1;
   text_put_hex(&hex, span_of(random, bytes));
   out[2 * bytes] = '\0';

@@ -16,7 +16,7 @@ struct trace {
                                     lower case, else "" */
 };
 
-/* RESULT_IO if the kernel has no randomness (getrandom); `out` is then empty. */
+/* RESULT_CRYPTO if the kernel has no randomness; `out` is then empty. */
 enum result must_use trace_read(const struct http_request *request, struct trace *out);
 /* The fields that the reply echoes, at most 2, into `fields`; they point into `trace`. Returns how many. */
 size_t trace_fields(const struct trace *trace, struct http_field fields[2]);

@@ -136,7 +136,8 @@ static enum result store(struct job *job) {
 }
 
 /* The longer it runs, the more it lets others go first. A job that is over in a moment is stored once, at its end. */
-static const struct stage { uint32_t at_ms, nice; } stages[] = {{2, 0}, {10, 5}, {100, 10}, {1000, 19}};
+#define STORE_MS 50u
+static const struct stage { uint32_t at_ms, nice; } stages[] = {{10, 5}, {STORE_MS, 5}, {100, 10}, {1000, 19}};
 #define STAGES (sizeof stages / sizeof stages[0])
 
 static uint64_t limit_ms(const struct job *job) {
@@ -157,7 +158,7 @@ static bool arm(struct job *job) {
 static bool pass_stages(struct job *job, uint64_t passed_ms) {
   for (; job->stage < STAGES && stages[job->stage].at_ms <= passed_ms; job->stage++) {
     workers_nice(job->worker, stages[job->stage].nice);
-    enum result r = job->stored ? RESULT_OK : store(job);
+    enum result r = job->stored || stages[job->stage].at_ms < STORE_MS ? RESULT_OK : store(job);
     if (r == RESULT_OK) continue;
     stop(job, r);
     return false;

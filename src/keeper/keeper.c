@@ -344,6 +344,7 @@ static enum result do_client(struct keeper *k, const struct channel_message *mes
   const struct link_handler handler = {.context = k, .message = hear_broker, .lost = lose};
   enum result r = link_new(k->base, message->fd, SERVICE_ANSWER_MAX, (size_t)(k->most + 4) * SERVICE_ANSWER_MAX,
                            &handler, &k->broker);
+  if (r == RESULT_OK) r = link_gather(k->broker);
   if (r == RESULT_OK) introduce(k);
   return r;
 }

@@ -2,7 +2,9 @@
 
 struct link {
   struct channel *channel;
+  struct event_base *loop;
   struct event *readable, *writable;
+  struct event *gathered; /* NULL: each message leaves at once */
   struct link_handler handler;
   bool lost;
   bool *freed; /* set while messages are handed up: becomes true if the owner frees the link meanwhile */
@@ -13,6 +15,7 @@ static void lose(struct link *l, enum result why) {
   l->lost = true;
   event_del(l->readable);
   event_del(l->writable);
+  if (l->gathered != NULL) event_del(l->gathered);
   l->handler.lost(l->handler.context, why);
 }
 
@@ -48,12 +51,14 @@ static void on_writable(evutil_socket_t fd, short what, void *context) {
   struct link *l = context;
   /* A peer that is gone: the read side will say so, after what it had to say. */
   if (channel_flush(l->channel) != RESULT_OK || channel_pending(l->channel) == 0) event_del(l->writable);
+  if (l->gathered != NULL) channel_hold(l->channel);
 }
 
 enum result link_new(struct event_base *loop, int fd, size_t max_in, size_t max_out, const struct link_handler *handler,
                      struct link **out) {
   struct link *l = calloc(1, sizeof *l);
   if (l == NULL) return RESULT_NO_MEMORY;
+  l->loop = loop;
   l->handler = *handler;
   enum result r = channel_new(fd, max_in, max_out, &l->channel);
   if (r == RESULT_OK) {
@@ -70,7 +75,29 @@ enum result link_new(struct event_base *loop, int fd, size_t max_in, size_t max_
   return r;
 }
 
+static void on_gathered(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  struct link *l = context;
+  enum result r = channel_flush(l->channel);
+  channel_hold(l->channel);
+  if (r == RESULT_OK && channel_pending(l->channel) > 0) event_add(l->writable, NULL);
+}
+
+enum result link_gather(struct link *l) {
+  l->gathered = event_new(l->loop, -1, 0, on_gathered, l);
+  if (l->gathered == NULL) return RESULT_NO_MEMORY;
+  channel_hold(l->channel);
+  return RESULT_OK;
+}
+
+/* The loop runs it after all that is due already. */
+static enum result sent_later(struct link *l, enum result r) {
+  if (r == RESULT_OK) event_active(l->gathered, EV_TIMEOUT, 1);
+  return r;
+}
+
 static enum result sent(struct link *l, enum result r) {
+  if (l->gathered != NULL) return sent_later(l, r);
   if (r == RESULT_OK && channel_pending(l->channel) > 0 && event_add(l->writable, NULL) != 0) r = RESULT_NO_MEMORY;
   return r;
 }
@@ -100,6 +127,7 @@ void link_free(struct link *l) {
   if (l->freed != NULL) *l->freed = true;
   if (l->readable != NULL) event_free(l->readable);
   if (l->writable != NULL) event_free(l->writable);
+  if (l->gathered != NULL) event_free(l->gathered);
   channel_free(l->channel);
   free(l);
 }
