@@ -1,5 +1,7 @@
 #include "keeper/jobs.h"
 
+#include <sched.h>
+
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/json.h"
@@ -29,7 +31,7 @@ struct job {
   uint64_t timeout_ms;
   uint32_t flags;
   unsigned stage;
-  bool waiting, stored;
+  bool waiting, young, stored;
   uint8_t id[16], user[32];
   struct facts facts; /* entry and nonce point into the two below */
   uint8_t entry[ENTRY_MAX], nonce[RECEIPT_NONCE_MAX];
@@ -39,7 +41,7 @@ struct job {
 
 struct jobs {
   struct jobs_setup setup;
-  uint32_t count, waiting;
+  uint32_t count, waiting, young, most_young;
   uint64_t last_id; /* of the conversation with a worker */
   uint8_t seed[DIGEST_SIZE];
   struct buf message;
@@ -89,6 +91,7 @@ static void drop(struct job *job) {
   *at = job->next;
   j->count--;
   j->waiting -= job->waiting;
+  j->young -= job->young;
   job_free(job);
 }
 
@@ -137,7 +140,7 @@ static enum result store(struct job *job) {
 
 /* The longer it runs, the more it lets others go first. A job that is over in a moment is stored once, at its end. */
 #define STORE_MS 50u
-static const struct stage { uint32_t at_ms, nice; } stages[] = {{10, 5}, {STORE_MS, 5}, {100, 10}, {1000, 19}};
+static const struct stage { uint32_t at_ms, nice; } stages[] = {{2, 0}, {10, 5}, {STORE_MS, 5}, {100, 10}, {1000, 19}};
 #define STAGES (sizeof stages / sizeof stages[0])
 
 static uint64_t limit_ms(const struct job *job) {
@@ -154,9 +157,15 @@ static bool arm(struct job *job) {
   return event_add(job->timer, &(struct timeval){(time_t)(left_us / 1000000), (suseconds_t)(left_us % 1000000)}) == 0;
 }
 
+static void grow_up(struct job *job) {
+  job->all->young -= job->young;
+  job->young = false;
+}
+
 /* False if the job is no more. */
 static bool pass_stages(struct job *job, uint64_t passed_ms) {
   for (; job->stage < STAGES && stages[job->stage].at_ms <= passed_ms; job->stage++) {
+    grow_up(job);
     workers_nice(job->worker, stages[job->stage].nice);
     enum result r = job->stored || stages[job->stage].at_ms < STORE_MS ? RESULT_OK : store(job);
     if (r == RESULT_OK) continue;
@@ -169,11 +178,13 @@ static bool pass_stages(struct job *job, uint64_t passed_ms) {
 static void on_timer(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   struct job *job = context;
+  struct jobs *j = job->all;
   const uint64_t passed_ms = elapsed_ns(job) / 1000000;
   if (passed_ms >= limit_ms(job))
     stop(job, job->worker != NULL ? RESULT_TIMEOUT : RESULT_ENGINE_START);
   else if (job->worker == NULL || pass_stages(job, passed_ms))
     (void)arm(job);
+  jobs_idle(j);
 }
 
 void jobs_log(struct jobs *j, void *job_, const struct wire_log *entry) {
@@ -186,10 +197,10 @@ void jobs_log(struct jobs *j, void *job_, const struct wire_log *entry) {
 }
 
 void jobs_done(struct jobs *j, void *job_, const struct wire_done *done) {
-  (void)j;
   struct job *job = job_;
   job->worker = NULL;
   finish(job, done);
+  jobs_idle(j);
 }
 
 /* ---- how it begins ---- */
@@ -284,14 +295,17 @@ static struct job *job_new(struct jobs *j, const struct wire_execute *m) {
 static bool give(struct job *job, const struct wire_execute *m) {
   struct jobs *j = job->all;
   const struct wire_job w = worker_job(j, m);
+  if (j->young >= j->most_young) return false;
   job->worker = workers_give(j->setup.workers, job, &w);
   if (job->worker == NULL) return false;
+  job->young = true;
+  j->young++;
   job->begun_ns = clock_monotonic_ns();
   (void)arm(job);
   return true;
 }
 
-/* No worker is ready: the request is kept until one is. */
+/* No worker is ready, or too many jobs have only just begun: the request is kept. */
 static void wait(struct job *job, struct span body) {
   struct jobs *j = job->all;
   job->waiting = true;
@@ -301,7 +315,8 @@ static void wait(struct job *job, struct span body) {
 }
 
 static void want_workers(struct jobs *j) {
-  workers_want(j->setup.workers, j->waiting, clock_monotonic_ms());
+  const uint32_t may_begin = j->most_young - j->young;
+  workers_want(j->setup.workers, j->waiting < may_begin ? j->waiting : may_begin, clock_monotonic_ms());
 }
 
 static void start(struct job *job, const struct wire_execute *m, struct span body) {
@@ -358,10 +373,18 @@ enum result jobs_cancel(struct jobs *j, struct span body) {
 
 /* ---- all of them ---- */
 
+/* Most jobs are over in a moment. Begun all at once they would only take the caches from each other: a few are enough
+ * to keep every core busy, and a job that takes longer soon counts no more. */
+static uint32_t most_young(void) {
+  cpu_set_t cores;
+  return (sched_getaffinity(0, sizeof cores, &cores) == 0 ? (uint32_t)CPU_COUNT(&cores) : 1) + 2;
+}
+
 enum result jobs_new(const struct jobs_setup *setup, struct jobs **out) {
   struct jobs *j = calloc(1, sizeof *j);
   if (j == NULL) return RESULT_NO_MEMORY;
   j->setup = *setup;
+  j->most_young = most_young();
   j->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
   /* As `neocompute run --deterministic` without a seed: what ran here can be run again there, byte for byte. */
   digest_sha256(span_text(""), j->seed);
