@@ -40,6 +40,7 @@ test: builds format-check
 
 bench: all
 	$(Q)node bench/run.mjs $(BUILD)/neocompute
+	$(Q)node bench/service.mjs $(BUILD)/neocompute
 
 fuzz: setup
 	$(Q)tools/fuzz
@@ -55,7 +56,7 @@ format-check: setup
 
 install: all
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	$(Q)install $(BUILD)/neocompute $(BUILD)/neocompute-worker $(DESTDIR)$(PREFIX)/bin
+	$(Q)install $(BUILD)/neocompute $(BUILD)/neocompute-client $(BUILD)/neocompute-worker $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 $(BUILD)/neocompute.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:

@@ -1,4 +1,5 @@
-/* The command line: a table of verbs (main.c), one file each. Private to src/cli. */
+/* The command line: a table of verbs (main.c), one file each; those of neocompute-client (client_main.c) are run from
+ * there (away.c). Private to src/cli. */
 #pragma once
 
 #include "base/result.h"
@@ -17,7 +18,15 @@ struct cli_verb {
   int (*main)(const struct cli_verb *verb, int argc, char **argv); /* argv[0] is the verb */
 };
 
+#define CLI_SUBMIT_SUMMARY "send a script to a running service and print its reply"
+#define CLI_JOBS_SUMMARY "list, read, follow, cancel or delete jobs of a running service"
+
 extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_serve, cli_verify;
+
+/* The first thing and the last of either program. cli_begin returns false if the standard descriptors cannot be had;
+ * cli_end gives the exit status: a text that nobody got is not a success. */
+bool must_use cli_begin(void);
+int cli_end(int status);
 
 void cli_help(const struct cli_verb *verb);
 

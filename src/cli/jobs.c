@@ -104,7 +104,7 @@ static int jobs_main(const struct cli_verb *verb, int argc, char **argv) {
 const struct cli_verb cli_jobs = {
     .name = "jobs",
     .arguments = "[list | get ID | cancel ID | delete ID | follow ID]",
-    .summary = "list, read, follow, cancel or delete jobs of a running service",
+    .summary = CLI_JOBS_SUMMARY,
     .details =
         "Prints the service's reply as it is. `follow` prints a job's events as they\n"
         "come. `cancel` ends a running job; `delete` removes one that has ended.",

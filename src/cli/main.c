@@ -1,12 +1,6 @@
 /* neocompute: finds the verb and runs it. */
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <unistd.h>
-
 #include "supervisor/supervisor.h"
 
 static const struct cli_verb *const verbs[] = {&cli_serve, &cli_run, &cli_check, &cli_submit, &cli_jobs, &cli_verify};
@@ -30,111 +24,9 @@ static void print_help(FILE *out) {
       out);
 }
 
-void cli_help(const struct cli_verb *verb) {
-  printf("usage: neocompute %s %s\n\n%s\n", verb->name, verb->arguments, verb->details);
-  if (verb->options[0].name != NULL) printf("\nOptions:\n");
-  for (const struct cli_option *o = verb->options; o->name != NULL; o++) {
-    char left[64];
-    snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    /* A long left side gets a line of its own; help lines after the first are indented by the table's text. */
-    if (strlen(left) > 21)
-      printf("  %s\n%24s%s\n", left, "", o->help);
-    else
-      printf("  %-22s%s\n", left, o->help);
-  }
-}
-
-void cli_complain(const struct cli_verb *verb, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  fprintf(stderr, "neocompute %s: ", verb->name);
-  vfprintf(stderr, format, args);
-  fputc('\n', stderr);
-  va_end(args);
-}
-
-static int take_value(struct cli_args *args, const struct cli_option *option, const char *inline_value,
-                      const char **value) {
-  if (option->value == NULL && inline_value != NULL) {
-    cli_complain(args->verb, "--%s takes no value", option->name);
-    return CLI_BAD;
-  }
-  *value = inline_value;
-  if (option->value != NULL && inline_value == NULL) {
-    if (args->at == args->argc) {
-      cli_complain(args->verb, "--%s needs a value: %s", option->name, option->value);
-      return CLI_BAD;
-    }
-    *value = args->argv[args->at++];
-  }
-  return (int)(option - args->verb->options);
-}
-
-int cli_next(struct cli_args *args, const char **value) {
-  if (args->at == args->argc) return CLI_END;
-  const char *word = args->argv[args->at++];
-  if (!args->only_operands && strcmp(word, "--") == 0) {
-    args->only_operands = true;
-    return cli_next(args, value);
-  }
-  if (args->only_operands || word[0] != '-' || word[1] == 0) {
-    *value = word;
-    return CLI_ARGUMENT;
-  }
-  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-    cli_help(args->verb);
-    return CLI_HELP;
-  }
-  const char *equals = strchr(word, '=');
-  size_t len = word[1] == '-' ? (equals ? (size_t)(equals - word) : strlen(word)) - 2 : 0;
-  for (const struct cli_option *o = args->verb->options; o->name != NULL && len > 0; o++) {
-    if (strlen(o->name) == len && memcmp(o->name, word + 2, len) == 0)
-      return take_value(args, o, equals ? equals + 1 : NULL, value);
-  }
-  /* Without its value, which may be a secret meant for an option of a like name. */
-  cli_complain(args->verb, "unknown option %.*s (neocompute %s --help lists them)", (int)strcspn(word, "="), word,
-               args->verb->name);
-  return CLI_BAD;
-}
-
-enum result cli_read(const char *path, size_t max, struct buf *out) {
-  int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return RESULT_IO;
-  *out = buf_new(max);
-  static uint8_t part[65536];
-  enum result r = RESULT_OK;
-  for (ssize_t n = 1; n > 0 && r == RESULT_OK;) {
-    n = read(fd, part, sizeof part);
-    if (n > 0) buf_put(out, part, (size_t)n);
-    if (n < 0) r = RESULT_IO;
-    if (out->bad) r = RESULT_NO_MEMORY;
-  }
-  int saved = errno;
-  close(fd);
-  wipe(part, sizeof part);
-  if (r != RESULT_OK) buf_free(out);
-  errno = saved;
-  return r;
-}
-
-/* A standard descriptor that is closed would be the number of the next socket, which then gets what was meant for the
- * terminal. What is put there can be neither read from with profit nor written to. */
-static bool fill_standard_descriptors(void) {
-  for (int fd = 0; fd <= 2; fd++) {
-    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDWR : O_RDONLY) != fd) return false;
-  }
-  return true;
-}
-
-/* A help text that nobody got is not a success. */
-static int flushed(int status) {
-  return fflush(stdout) == 0 && !ferror(stdout) ? status : CLI_FAULT;
-}
-
 int main(int argc, char **argv) {
   supervisor_become_child(argc, argv);
-  if (!fill_standard_descriptors()) return CLI_FAULT;
-  signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error where it is written to */
+  if (!cli_begin()) return CLI_FAULT;
   if (argc < 2) {
     print_help(stderr);
     return CLI_USAGE;
@@ -142,14 +34,14 @@ int main(int argc, char **argv) {
   const char *name = argv[1];
   if (strcmp(name, "--version") == 0) {
     puts("neocompute " NEOCOMPUTE_VERSION);
-    return flushed(CLI_OK);
+    return cli_end(CLI_OK);
   }
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
     print_help(stdout);
-    return flushed(CLI_OK);
+    return cli_end(CLI_OK);
   }
   for (size_t i = 0; i < VERBS; i++) {
-    if (strcmp(name, verbs[i]->name) == 0) return flushed(verbs[i]->main(verbs[i], argc - 1, argv + 1));
+    if (strcmp(name, verbs[i]->name) == 0) return cli_end(verbs[i]->main(verbs[i], argc - 1, argv + 1));
   }
   fprintf(stderr, "neocompute: unknown verb '%s' (neocompute --help lists them)\n", name);
   return CLI_USAGE;

@@ -213,7 +213,7 @@ static int submit_main(const struct cli_verb *verb, int argc, char **argv) {
 const struct cli_verb cli_submit = {
     .name = "submit",
     .arguments = "[OPTION…] SCRIPT",
-    .summary = "send a script to a running service and print its reply",
+    .summary = CLI_SUBMIT_SUMMARY,
     .details =
         "Posts the script (a file, or \"-\") to a running service and prints the reply,\n"
         "JSON on one line, as the service sent it: `neocompute verify` takes it.",
