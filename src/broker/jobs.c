@@ -377,6 +377,7 @@ static void commit(struct job *job) {
   struct store_job record;
   fill_record(job, &record, buf_span(&job->sealed));
   if (!job->unread) record.status = job->result == RESULT_OK ? STORE_COMPLETED : STORE_FAILED;
+  record.fresh = !job->stored && job->references == 0;
   record.expires_ms = clock_real_ns() / 1000000u + b->result_ttl_ms;
   job->references++;
   enum result r = store_put(b->store, &record, on_committed, job);

@@ -141,10 +141,17 @@ static void bind_job(sqlite3_stmt *s, const struct store_job *job, bool with_key
 }
 
 /* A job that ends replaces its record that said it runs; most have none. */
-enum result db_put(struct db *db, const struct store_job *job) {
+static enum result update(struct db *db, const struct store_job *job, bool *found) {
   bind_job(db->statements[S_UPDATE], job, false);
   enum result r = run(db, S_UPDATE);
-  if (r != RESULT_OK || sqlite3_changes(db->sqlite) > 0) return r;
+  *found = r == RESULT_OK && sqlite3_changes(db->sqlite) > 0;
+  return r;
+}
+
+enum result db_put(struct db *db, const struct store_job *job) {
+  bool found = false;
+  enum result r = job->fresh ? RESULT_OK : update(db, job, &found);
+  if (r != RESULT_OK || found) return r;
   bind_job(db->statements[S_INSERT], job, true);
   int code = sqlite3_step(db->statements[S_INSERT]);
   r = done(db, S_INSERT, code);

@@ -29,6 +29,7 @@ struct store_job {
   uint8_t id[STORE_ID], user[STORE_USER];
   enum store_status status;
   uint64_t expires_ms;        /* Unix time; 0: never (while it runs) */
+  bool fresh;                 /* to store_put: there is no record of this id, so none is looked for */
   bool has_key;               /* an idempotency key came with the request */
   uint8_t key[STORE_KEY];     /* … and this is its hash */
   uint8_t request[STORE_KEY]; /* … and that of the request it came with */
