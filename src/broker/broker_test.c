@@ -113,6 +113,26 @@ static void test_serves(void **state) {
   assert_int_equal(broker_stage_close(&stage, SOON), 0);
 }
 
+/* ---- a keeper that fails ---- */
+
+/* A job of which there is no record, although one said that it runs: it is gone, and does not run for good. */
+static void test_no_record(void **state) {
+  (void)state;
+  int caller;
+  broker_stage_open(&stage, BROKER_STAGE_SERVES);
+  uint64_t ticket = ask_job(&caller);
+  wire_put_stored(&stage.message, &(struct wire_stored){ticket, span_text("sealed")});
+  say();
+  say_ended((struct wire_ended){.ticket = ticket, .result = RESULT_CRYPTO, .reply = span_text("{}")});
+  assert_int_equal(broker_stage_reply(caller, SOON), 500);
+  assert_int_equal(broker_stage_reply(broker_stage_ask(&stage, "GET /jobs", ""), SOON),
+                   200); /* there is none to open */
+  run_one();
+  channel_free(stage.control);
+  stage.control = NULL;
+  assert_int_equal(broker_stage_close(&stage, SOON), 1);
+}
+
 /* ---- a keeper that lies ---- */
 
 static void ended_unknown(void) {
@@ -421,8 +441,9 @@ static void test_not_yet(void **state) {
 int main(void) {
   signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_serves), cmocka_unit_test(test_lies),   cmocka_unit_test(test_chance),
-      cmocka_unit_test(test_first),  cmocka_unit_test(test_silent), cmocka_unit_test(test_not_yet),
+      cmocka_unit_test(test_serves),  cmocka_unit_test(test_no_record), cmocka_unit_test(test_lies),
+      cmocka_unit_test(test_chance),  cmocka_unit_test(test_first),     cmocka_unit_test(test_silent),
+      cmocka_unit_test(test_not_yet),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,11 @@ describe('records', () => {
     const service = await serve({ state });
     try { assert.deepEqual((await job(service, a)).json, written.replies[0]); } finally { await service.stop(); }
   });
+  test('one that says it runs, and is empty: the start does not wait for it', async () => {
+    const state = copy();
+    sql(state, `UPDATE jobs SET status = 1, expires_ms = 0, record = x'' WHERE id = ${blob(a)}`);
+    await assertCorrupt(state, [a]);
+  });
 });
 
 describe('another key', () => {
