@@ -104,10 +104,6 @@ void records_delete(struct call *call) {
     return;
   }
   struct job *job = job_find(call->broker, call->user, id);
-  if (job != NULL && job->state == JOB_RUNNING && job_is_crowded(job)) {
-    call_problem(call, RESULT_TOO_MANY_REQUESTS, NULL);
-    return;
-  }
   if (job != NULL && job->state == JOB_RUNNING) {
     job_join(job, call, CALL_GONE);
     job_cancel(job, RESULT_CANCELLED);

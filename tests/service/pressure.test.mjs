@@ -54,7 +54,7 @@ describe('many reads of large jobs at once', () => {
   });
 });
 
-test('callers who do not read what they asked for do not fill the memory; what they leave is free again', async () => {
+test('callers who do not read what they asked for do not fill the memory; what they leave is free again', async (t) => {
   const crowded = await serve(), user = 'deaf';
   try {
     // A page of 7 MB: of less, the kernel takes most.
@@ -67,7 +67,9 @@ test('callers who do not read what they asked for do not fill the memory; what t
     const refused = await until(async () => {
       const reply = await execute(crowded, { script: fine });
       return reply.status !== 200 && reply;
-    }, 'a refusal', 20_000);
+    }, 'a refusal', 20_000).catch(() => null);
+    const asked = crowded.events('request').filter(({ path }) => path === '/jobs').length;
+    if (!refused && asked < sockets.length) return t.skip('too slow a machine to fill it');
     assertProblem(refused, 503, 'busy');
     assertProblem(await ask(crowded, 'GET', '/jobs', { user }), 503, 'busy');
     assert.equal((await ask(crowded, 'GET', '/health')).status, 200);
@@ -116,8 +118,8 @@ describe('events', () => {
     const refused = await ask(service, 'GET', `/jobs/${id}/events`);
     assertProblem(refused, 429, 'too_many_requests');
     assert.ok(Number(refused.headers['retry-after']) >= 1);
-    await ask(service, 'DELETE', `/jobs/${id}`);
-    await execute(service, { script: fine });
+    // Whoever wants it to end is heard all the same.
+    assert.equal((await ask(service, 'DELETE', `/jobs/${id}`)).status, 204);
     for (const text of await Promise.all(listeners)) assert.equal(names(text).at(-1), 'end');
   });
 });
