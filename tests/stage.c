@@ -67,6 +67,16 @@ static void reap(struct stage *s, uint32_t number) {
   tell_gone(s, number);
 }
 
+static void nice_worker(struct stage *s, const struct wire_nice *m) {
+  s->last_nice = m->level;
+  if (s->workers[m->number].pid == 0) return;
+  (void)setpriority(PRIO_PROCESS, (id_t)s->workers[m->number].pid, (int)m->level);
+  if (m->level > 0) return;
+  struct buf b = message();
+  wire_put_worker_restored(&b, &(struct wire_worker){m->number});
+  send_control(s, &b, -1);
+}
+
 static void serve_control(struct stage *s, const struct channel_message *m) {
   struct wire_worker w;
   struct wire_nice nice;
@@ -75,11 +85,7 @@ static void serve_control(struct stage *s, const struct channel_message *m) {
     s->killed++;
     if (w.number < STAGE_WORKERS && s->workers[w.number].pid > 0) kill(s->workers[w.number].pid, SIGKILL);
   }
-  if (m->type == WIRE_NICE && wire_get_nice(m->body, &nice)) {
-    s->last_nice = nice.level;
-    if (s->workers[nice.number].pid > 0)
-      (void)setpriority(PRIO_PROCESS, (id_t)s->workers[nice.number].pid, (int)nice.level);
-  }
+  if (m->type == WIRE_NICE && wire_get_nice(m->body, &nice)) nice_worker(s, &nice);
 }
 
 /* ---- both ---- */

@@ -242,6 +242,11 @@ static enum result do_worker_gone(struct keeper *k, const struct channel_message
   return wire_get_worker_gone(message->body, &m) ? workers_gone(k->workers, m.number) : RESULT_PEER_LIED;
 }
 
+static enum result do_worker_restored(struct keeper *k, const struct channel_message *message) {
+  struct wire_worker m;
+  return wire_get_worker_restored(message->body, &m) ? workers_restored(k->workers, m.number) : RESULT_PEER_LIED;
+}
+
 /* ---- what the broker may ask ---- */
 
 static enum result do_execute(struct keeper *k, const struct channel_message *message) {
@@ -294,6 +299,7 @@ static const struct verb {
     {WIRE_CLIENT, true, do_client},
     {WIRE_WORKER_STARTED, true, do_worker_started},
     {WIRE_WORKER_GONE, false, do_worker_gone},
+    {WIRE_WORKER_RESTORED, false, do_worker_restored},
     {WIRE_EXECUTE, false, do_execute},
     {WIRE_CANCEL, false, do_cancel},
     {WIRE_OPEN, false, do_open},

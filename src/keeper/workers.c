@@ -7,7 +7,8 @@
 #define IDLE_MS 10000  /* one more idle worker than wanted lives this long */
 #define START_MS 10000 /* from SPAWN to READY; milliseconds on a quiet machine */
 
-enum place { FREE, STARTING, IDLE, BUSY, DYING, PLACES };
+/* RESTORING: its job is done, and the supervisor is to give it its priority back, or to end it. */
+enum place { FREE, STARTING, IDLE, BUSY, RESTORING, DYING, PLACES };
 
 struct worker {
   struct workers *pool;
@@ -48,7 +49,9 @@ static struct worker *free_slot(struct workers *w) {
 
 static void balance(struct workers *w) {
   const uint32_t wanted = w->waiting > w->idle ? w->waiting : w->idle;
-  while (!w->held && w->in[STARTING] + w->in[IDLE] < wanted && w->in[STARTING] + w->in[IDLE] + w->in[BUSY] < w->most) {
+  for (;;) {
+    const uint32_t coming = w->in[STARTING] + w->in[IDLE] + w->in[RESTORING];
+    if (w->held || coming >= wanted || coming + w->in[BUSY] >= w->most) return;
     struct worker *k = free_slot(w);
     if (k == NULL) return; /* as many as that are dying: their ends come first */
     conversation_begin(&k->talk);
@@ -83,7 +86,7 @@ static void put_down(struct worker *k) {
 static void fail(struct worker *k, enum result why) {
   struct workers *w = k->pool;
   void *job = k->job;
-  w->hooks.failed(w->hooks.context, why);
+  if (k->place != RESTORING || why != RESULT_WORKER_LOST) w->hooks.failed(w->hooks.context, why);
   put_down(k);
   if (job != NULL) w->hooks.done(w->hooks.context, job, &(struct wire_done){.result = (uint32_t)why});
 }
@@ -92,10 +95,20 @@ enum result workers_gone(struct workers *w, uint32_t number) {
   if (number >= w->slots || w->worker[number].place == FREE) return RESULT_PEER_LIED;
   struct worker *k = &w->worker[number];
   void *job = k->job;
-  if (k->place != DYING) w->hooks.failed(w->hooks.context, RESULT_WORKER_LOST);
+  if (k->place != DYING && k->place != RESTORING) w->hooks.failed(w->hooks.context, RESULT_WORKER_LOST);
   leave(k, FREE);
   balance(w);
   if (job != NULL) w->hooks.done(w->hooks.context, job, &(struct wire_done){.result = RESULT_WORKER_LOST});
+  return RESULT_OK;
+}
+
+enum result workers_restored(struct workers *w, uint32_t number) {
+  if (number >= w->slots) return RESULT_PEER_LIED;
+  struct worker *k = &w->worker[number];
+  if (k->place == DYING) return RESULT_OK; /* its end was asked for meanwhile */
+  if (k->place != RESTORING) return RESULT_PEER_LIED;
+  move_to(k, IDLE);
+  w->hooks.idle(w->hooks.context);
   return RESULT_OK;
 }
 
@@ -119,8 +132,8 @@ static void hear_done(struct worker *k, const struct wire_done *done) {
   struct link *link = NULL; /* of one that ends: the answer's bytes are still in it */
   k->job = NULL;
   if (done->reusable) {
+    move_to(k, k->nice > 0 ? RESTORING : IDLE);
     workers_nice(k, 0);
-    move_to(k, IDLE);
   } else {
     link = k->link;
     k->link = NULL;
@@ -128,7 +141,7 @@ static void hear_done(struct worker *k, const struct wire_done *done) {
   }
   w->hooks.done(w->hooks.context, job, done);
   link_free(link);
-  if (link == NULL) w->hooks.idle(w->hooks.context);
+  if (k->place == IDLE) w->hooks.idle(w->hooks.context);
 }
 
 static void hear(void *context, const struct channel_message *m) {
@@ -230,7 +243,7 @@ void workers_tick(struct workers *w, uint64_t now_ms) {
   w->held = false;
   for (uint32_t i = 0; i < w->slots; i++) {
     struct worker *k = &w->worker[i];
-    if (k->place == STARTING && now_ms - k->since_ms > START_MS) put_down(k);
+    if ((k->place == STARTING || k->place == RESTORING) && now_ms - k->since_ms > START_MS) put_down(k);
     if (k->place == IDLE && w->in[IDLE] + w->in[BUSY] > w->peak + w->idle && now_ms - k->since_ms > IDLE_MS)
       put_down(k);
   }
@@ -243,7 +256,7 @@ void workers_tick(struct workers *w, uint64_t now_ms) {
 struct workers_count workers_count(const struct workers *w) {
   return (struct workers_count){.idle = w->in[IDLE],
                                 .busy = w->in[BUSY],
-                                .starting = w->in[STARTING],
+                                .starting = w->in[STARTING] + w->in[RESTORING],
                                 .started = w->started,
                                 .killed = w->killed,
                                 .failures = w->failures};

@@ -40,6 +40,8 @@ enum result must_use workers_new(struct event_base *base, uint32_t most, uint32_
 /* From the supervisor. `fd` is the pool's in every case. RESULT_PEER_LIED if no such worker was asked for. */
 enum result must_use workers_started(struct workers *w, uint32_t number, int fd);
 enum result must_use workers_gone(struct workers *w, uint32_t number);
+/* It has its priority back, and can be given a job again. */
+enum result must_use workers_restored(struct workers *w, uint32_t number);
 
 /* How many jobs wait for a worker: starts what is missing. */
 void workers_want(struct workers *w, uint32_t waiting, uint64_t now_ms);

@@ -284,6 +284,29 @@ static void test_nice_again(void **state) {
   assert_int_equal(nice_level, 19);
   say_done(0, 1, true);
   assert_int_equal(nice_level, 0);
+  /* Until it has its priority back it gets no job, and nobody is started in its place. */
+  const unsigned before = spawns;
+  workers_want(pool, 0, 1000);
+  assert_int_equal(workers_count(pool).idle, 1);
+  assert_int_equal(spawns, before);
+  assert_int_equal(workers_restored(pool, 0), RESULT_OK);
+  assert_int_equal(workers_count(pool).idle, 2);
+  assert_int_equal(workers_restored(pool, 0), RESULT_PEER_LIED);
+  assert_int_equal(workers_restored(pool, SLOTS), RESULT_PEER_LIED);
+}
+
+/* It cannot have it: another takes its place, and no job is lost with it. */
+static void test_nice_for_ever(void **state) {
+  (void)state;
+  begin();
+  workers_nice(give(&jobs[0], 1), 19);
+  say_done(0, 1, true);
+  gone(0);
+  assert_int_equal(dones, 1);
+  assert_int_equal(last.result, RESULT_OK);
+  assert_int_equal(failure, RESULT_OK);
+  assert_non_null(give(&jobs[1], 2));
+  assert_int_equal(workers_count(pool).busy, 1);
 }
 
 static void test_not_welcome(void **state) {
@@ -342,6 +365,7 @@ int main(void) {
       POOL_TEST(test_two_answers_in_one_go),
       POOL_TEST(test_taken_away),
       POOL_TEST(test_nice_again),
+      POOL_TEST(test_nice_for_ever),
       POOL_TEST(test_not_welcome),
       POOL_TEST(test_failed_starts),
       POOL_TEST(test_supervisor_lies),

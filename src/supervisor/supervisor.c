@@ -107,10 +107,15 @@ static struct timeval after_ms(uint64_t ms) {
 
 /* ---- workers, at the keeper's word ---- */
 
-static void tell_gone(struct supervisor *s, uint32_t number) {
+static void tell_worker(struct supervisor *s, void (*put)(struct buf *b, const struct wire_worker *m),
+                        uint32_t number) {
   struct buf b = buf_new(64);
-  wire_put_worker_gone(&b, &(struct wire_worker){number});
+  put(&b, &(struct wire_worker){number});
   tell(&s->keeper, &b, -1);
+}
+
+static void tell_gone(struct supervisor *s, uint32_t number) {
+  tell_worker(s, wire_put_worker_gone, number);
 }
 
 /* A worker that the fence or the system ended is worth a line; one that was told to is not. */
@@ -168,22 +173,26 @@ static bool handle_kill(struct supervisor *s, struct span body) {
 
 /* Where a worker cannot get its priority back, it is ended: the keeper asks for a new one, and nobody's script runs
  * slower for what another's did. */
-static bool handle_nice(struct supervisor *s, struct span body) {
-  struct wire_nice m;
-  if (!wire_get_nice(body, &m) || m.number >= s->worker_count || m.level > 19) return false;
-  struct worker *w = &s->workers[m.number];
-  if (w->child == NULL) return true;
-  if (child_nice(w->child, (int)m.level) == RESULT_OK) {
-    w->nice = (int)m.level;
-    return true;
-  }
-  if ((int)m.level < w->nice) kill_worker(w);
+static void refuse_nice(struct supervisor *s, struct worker *w, int level) {
   if (!s->nice_refused) {
     log_begin(LOG_WARN, "priority_refused");
     log_number("errno", (uint64_t)errno);
     log_end();
   }
   s->nice_refused = true;
+  if (level < w->nice) kill_worker(w);
+}
+
+static bool handle_nice(struct supervisor *s, struct span body) {
+  struct wire_nice m;
+  if (!wire_get_nice(body, &m) || m.number >= s->worker_count || m.level > 19) return false;
+  struct worker *w = &s->workers[m.number];
+  if (w->child == NULL) return true;
+  if (child_nice(w->child, (int)m.level) == RESULT_OK)
+    w->nice = (int)m.level;
+  else
+    refuse_nice(s, w, (int)m.level);
+  if (m.level == 0 && !w->killed) tell_worker(s, wire_put_worker_restored, m.number);
   return true;
 }
 

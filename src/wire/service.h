@@ -35,6 +35,7 @@ enum service_time { SERVICE_FIRST, SERVICE_LATER };
   X(WORKER_STARTED, 54, SUPERVISOR, KEEPER, LATER) /* + descriptor */         \
   X(WORKER_GONE, 55, SUPERVISOR, KEEPER, LATER)                               \
   X(STOP, 56, SUPERVISOR, BROKER, LATER)                                      \
+  X(WORKER_RESTORED, 57, SUPERVISOR, KEEPER, LATER)                           \
   X(KEEPER_UP, 64, KEEPER, SUPERVISOR, FIRST)                                 \
   X(BROKER_UP, 65, BROKER, SUPERVISOR, FIRST)                                 \
   X(SPAWN, 66, KEEPER, SUPERVISOR, LATER)                                     \
@@ -195,7 +196,8 @@ struct wire_tls {
 };
 
 /* WORKER_STARTED: a started worker's socket. WORKER_GONE: its process ended. SPAWN asks for one of that number; KILL
- * ends it; NICE sets its scheduling priority (0..19). */
+ * ends it; NICE sets its scheduling priority (0..19). WORKER_RESTORED answers NICE 0: it has its priority back. Where
+ * it cannot have it, its process ends instead. */
 struct wire_worker {
   uint32_t number;
 };
@@ -215,16 +217,17 @@ struct wire_up {
 
 /* Each put fills `b` with a whole message; each get reads a body, false if it does not fit. Spans point into the body.
  */
-#define SERVICE_PLAIN(X)                                                                                        \
-  X(cancel, CANCEL, cancel)                                                                                     \
-  X(interrupt, INTERRUPT, interrupt)                                                                            \
-  X(attest, ATTEST, attest)                                                                                     \
-  X(identity, IDENTITY, identity)                                                                               \
-  X(stored, STORED, stored) X(logged, LOGGED, logged) X(ended, ENDED, ended) X(attested, ATTESTED, attested)    \
-      X(gauges, GAUGES, gauges) X(keeper_setup, KEEPER_SETUP, keeper_setup)                                     \
-          X(broker_setup, BROKER_SETUP, broker_setup) X(listener, LISTENER, listener) X(tls, TLS, tls)          \
-              X(worker_started, WORKER_STARTED, worker) X(worker_gone, WORKER_GONE, worker) X(stop, STOP, stop) \
-                  X(keeper_up, KEEPER_UP, up) X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker)               \
+#define SERVICE_PLAIN(X)                                                                                          \
+  X(cancel, CANCEL, cancel)                                                                                       \
+  X(interrupt, INTERRUPT, interrupt)                                                                              \
+  X(attest, ATTEST, attest)                                                                                       \
+  X(identity, IDENTITY, identity)                                                                                 \
+  X(stored, STORED, stored)                                                                                       \
+  X(logged, LOGGED, logged) X(ended, ENDED, ended) X(attested, ATTESTED, attested) X(gauges, GAUGES, gauges)      \
+      X(keeper_setup, KEEPER_SETUP, keeper_setup) X(broker_setup, BROKER_SETUP, broker_setup)                     \
+          X(listener, LISTENER, listener) X(tls, TLS, tls) X(worker_started, WORKER_STARTED, worker)              \
+              X(worker_gone, WORKER_GONE, worker) X(worker_restored, WORKER_RESTORED, worker) X(stop, STOP, stop) \
+                  X(keeper_up, KEEPER_UP, up) X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker)                 \
                       X(kill, KILL, worker) X(nice, NICE, nice)
 
 #define SERVICE_DECLARE(name, NAME, type)                           \

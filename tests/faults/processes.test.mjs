@@ -53,6 +53,17 @@ describe('a worker', () => {
     } finally { await service.stop(); }
   });
 
+  test('whose priority cannot be given back is replaced between two jobs, never during one', async () => {
+    const nobody = process.getuid() === 0 ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : [];
+    const service = await serve({ under: ['prlimit', '--nice=0:0', ...nobody] });
+    try {
+      const script = 'function main() { const until = Date.now() + 40; while (Date.now() < until); return {} }';
+      for (let round = 0; round < 3; round++)
+        await Promise.all(Array.from({ length: 20 }, (_, i) => completed(service, { script }, { user: `u${i}` })));
+      assert.equal(service.events('priority_refused').length, 1);
+    } finally { await service.stop(); }
+  });
+
   test('stopped: the keeper\'s clock ends the job, and the worker', async () => {
     const service = await serve({ state: scratch() });
     try {

@@ -48,10 +48,12 @@ const SANITIZER = /AddressSanitizer|LeakSanitizer|runtime error: /;
 export const MASTER_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff';
 
 // Starts a service and waits until it says that it listens. `args`: further options of `serve`; `base`: instead of those that
-// every test wants; `tls`: how to ask it, if by HTTPS (options of node:tls); `program`: another build of it.
-export async function serve({ args = [], env = {}, state = 'memory', wait = true, tls, program = binary,
+// every test wants; `tls`: how to ask it, if by HTTPS (options of node:tls); `program`: another build of it; `under`: a program and
+// its arguments that become it.
+export async function serve({ args = [], env = {}, state = 'memory', wait = true, tls, program = binary, under = [],
   base = ['--listen', '127.0.0.1:0', '--metrics-listen', '127.0.0.1:0', '--state', state] } = {}) {
-  const child = spawn(program, ['serve', ...base, ...args], {
+  const [first, ...words] = [...under, program, 'serve', ...base, ...args];
+  const child = spawn(first, words, {
     env: cleanEnvironment({ COMPUTE_MASTER_KEY: MASTER_KEY, ...env }), stdio: ['ignore', 'pipe', 'pipe'] });
   const service = { child, pid: child.pid, log: [], text: '', exit: null, tls };
   running.add(service);
