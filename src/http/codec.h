@@ -1,5 +1,5 @@
 /*
- * One connection's protocol, between its bytes and its exchanges. A codec owns no descriptor and no clock: bytes that
+ * One connection's protocol, between its bytes and its exchanges. A codec owns no descriptor and no timer: bytes that
  * arrived go in, requests come out; replies go in, bytes to send come out. http1.c and http2.c implement it, server.c
  * feeds it. Private to src/http.
  */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "http/codec.h"
 
@@ -28,14 +29,15 @@
 #define ACKS_MAX 200u /* of pings and settings, unsent */
 #define RESETS_A_SECOND 20u
 #define LINGERING_MAX 8u
+#define STEP 16384u      /* what a peer must take of a reply within write_ms, if there is as much */
 #define NOISE_MAX 10000u /* frames in a row that are neither a request nor its body nor let a reply go on */
 
-/* Where a stream stands; each place has its list, in order of entry. */
+/* Where a stream stands; each place has its list, in order of since_ms. */
 enum place {
   ARRIVING,
   READY,     /* whole, and the owner does not know of it yet */
-  HELD,      /* with the owner; its reply may have begun */
-  REPLYING,  /* no exchange any more; its reply is on the way */
+  HELD,      /* with the owner; its reply may have begun, and all there was of it has gone out */
+  REPLYING,  /* what there is of its reply is on the way; if it is the whole, there is no exchange any more */
   LINGERING, /* the reply is out, and the peer has not ended its request, which nobody reads */
   PLACES
 };
@@ -45,10 +47,11 @@ struct stream {
   struct http2 *c;
   int32_t id;
   enum place place;
-  bool body;       /* ARRIVING: its head is whole */
-  bool due;        /* the deadline that comes next is its own, see http2_expire; REPLYING: unless some of it goes out */
-  bool host_known; /* by :authority */
-  bool host_agreed; /* … and Host said the same */
+  uint64_t since_ms; /* it came here; ARRIVING: or its head was whole; REPLYING: or the peer took STEP bytes … */
+  size_t taken;      /* … of which it took these since then */
+  bool body;         /* ARRIVING: its head is whole */
+  bool host_known;   /* by :authority */
+  bool host_agreed;  /* … and Host said the same */
   bool head_only, mute, ended, deferred;
   enum result fault; /* of its head */
   size_t list_bytes; /* RFC 9113 §10.5.1 */
@@ -90,6 +93,8 @@ static struct stream *stream_of(const struct http2 *c, int32_t id) {
 static void move(struct stream *s, enum place place) {
   TAILQ_REMOVE(&s->c->streams[s->place], s, link);
   s->place = place;
+  s->since_ms = clock_monotonic_ms();
+  s->taken = 0;
   TAILQ_INSERT_TAIL(&s->c->streams[place], s, link);
 }
 
@@ -101,8 +106,7 @@ static struct stream *stream_new(struct http2 *c, int32_t id) {
     codec_exchange_free(x);
     return NULL;
   }
-  *s = (struct stream){.c = c, .id = id, .place = ARRIVING, .x = x, .out = buf_new(OUT_MAX)};
-  s->due = TAILQ_EMPTY(&c->streams[ARRIVING]);
+  *s = (struct stream){.c = c, .id = id, .since_ms = clock_monotonic_ms(), .x = x, .out = buf_new(OUT_MAX)};
   x->stream = (uint32_t)id;
   TAILQ_INSERT_TAIL(&c->streams[ARRIVING], s, link);
   return s;
@@ -119,12 +123,17 @@ static void drop_out(struct stream *s) {
   s->out_at = 0;
 }
 
+/* The owner knows of it, and has not ended its reply. */
+static bool owed(const struct stream *s) {
+  return s->x != NULL && (s->place == HELD || s->place == REPLYING);
+}
+
 /* Tells an owner who waits for it. */
 static void stream_free(struct stream *s) {
   const struct codec_events *events = s->c->base.events;
   TAILQ_REMOVE(&s->c->streams[s->place], s, link);
   if (s->place == LINGERING) s->c->lingering--;
-  if (s->place == HELD) events->gone(events->context, s->x);
+  if (owed(s)) events->gone(events->context, s->x);
   codec_exchange_free(s->x);
   drop_out(s);
   free(s);
@@ -188,12 +197,16 @@ static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *to, size_t
   size_t n = unsent(s) < most ? unsent(s) : most;
   if (n > 0) memcpy(to, s->out.data + s->out_at, n);
   s->out_at += n;
-  s->due = false;
+  s->taken += n;
   s->c->waiting -= n;
   if (n > 0) s->c->noise = 0;
   if (unsent(s) == 0) drop_out(s);
   if (unsent(s) == 0 && s->ended) *flags |= NGHTTP2_DATA_FLAG_EOF;
   s->deferred = n == 0 && !s->ended;
+  if (n > 0 && unsent(s) == 0 && !s->ended)
+    move(s, HELD);
+  else if (s->taken >= STEP)
+    move(s, REPLYING);
   return s->deferred ? NGHTTP2_ERR_DEFERRED : (ssize_t)n;
 }
 
@@ -222,7 +235,6 @@ static void finish(struct stream *s) {
   codec_exchange_free(s->x);
   s->x = NULL;
   s->ended = true;
-  s->due = false;
   move(s, REPLYING);
 }
 
@@ -284,6 +296,7 @@ static bool http2_write(struct codec *codec, struct http_exchange *x, struct spa
   if (unsent(s) > CODEC_STREAM_PENDING) return false;
   if (s->mute || bytes.len == 0) return true;
   put_out(s, bytes);
+  if (s->place == HELD) move(s, REPLYING);
   resume(s);
   return true;
 }
@@ -369,6 +382,7 @@ static void head_whole(struct stream *s, bool more) {
   if (r == RESULT_OK) r = frame_body(s);
   if (r == RESULT_OK) r = check_expectation(s, more);
   s->body = true;
+  s->since_ms = clock_monotonic_ms();
   if (r != RESULT_OK) refuse(s, r);
 }
 
@@ -499,11 +513,37 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
   struct http2 *c = context;
   struct stream *s = stream_of(c, id);
   if (s == NULL) return 0;
-  bool whole = (s->place == REPLYING || s->place == LINGERING) && unsent(s) == 0;
+  bool whole = s->x == NULL && unsent(s) == 0;
   if (!whole && ++c->abandoned > c->base.limits->streams) c->flooded = true;
   if (whole && c->abandoned > 0) c->abandoned--;
   stream_free(s);
   return 0;
+}
+
+/* ---- what is overdue ---- */
+
+static struct stream *overdue(const struct http2 *c, enum place place, unsigned limit_ms) {
+  struct stream *s = TAILQ_FIRST(&c->streams[place]);
+  return s != NULL && clock_monotonic_ms() - s->since_ms >= limit_ms ? s : NULL;
+}
+
+/* If the peer lets us send, and it is only the socket that is full, the connection has a deadline for that. */
+static bool window_closed(const struct stream *s) {
+  return nghttp2_session_get_remote_window_size(s->c->session) <= 0 ||
+         nghttp2_session_get_stream_remote_window_size(s->c->session, s->id) <= 0;
+}
+
+/* A stream that drips, or whose reply nobody takes, has its end whatever else the connection does, and costs the others
+ * nothing. Only in the middle of a field list nothing else can arrive. */
+static void cut_overdue(struct http2 *c) {
+  const struct http_limits *limits = c->base.limits;
+  struct stream *s = TAILQ_FIRST(&c->streams[ARRIVING]);
+  if (s != NULL && !s->body && overdue(c, ARRIVING, limits->head_ms)) leave(c, NGHTTP2_NO_ERROR);
+  while (!c->ended && (s = overdue(c, ARRIVING, limits->body_ms)) != NULL && s->body) refuse(s, RESULT_REQUEST_TIMEOUT);
+  while (!c->ended && (s = overdue(c, REPLYING, limits->write_ms)) != NULL) {
+    if (window_closed(s)) reset(s, NGHTTP2_CANCEL);
+    move(s, REPLYING);
+  }
 }
 
 /* ---- a connection ---- */
@@ -528,6 +568,7 @@ static void http2_receive(struct codec *codec, struct span bytes) {
   leave_flood(c);
   if (taken < 0) leave(c, error_of(taken));
   if (nghttp2_session_want_read(c->session) == 0) c->ended = true;
+  cut_overdue(c);
   deliver(c);
 }
 
@@ -582,31 +623,13 @@ static size_t http2_waiting(const struct codec *codec) {
   return ((const struct http2 *)codec)->waiting;
 }
 
-/* A peer that lets nothing of a reply go for a whole period does not want it. */
-static void expire_replies(struct http2 *c) {
-  struct stream *s;
-  TAILQ_FOREACH(s, &c->streams[REPLYING], link) {
-    if (s->due) reset(s, NGHTTP2_CANCEL);
-    s->due = true;
-  }
-}
-
-/* The deadline began with the first of the streams that arrive; the others may have begun a moment ago, and have until
- * the next one. So each has at least its time, and at most twice that. */
+/* All deadlines of streams are looked at. The connection's come when it is quiet, and begin anew with what it does. */
 static void http2_expire(struct codec *codec) {
   struct http2 *c = http2_of(codec);
-  struct stream *next;
-  if (http2_phase(codec) == CODEC_IDLE) leave(c, NGHTTP2_NO_ERROR);
-  if (http2_phase(codec) == CODEC_SENDING) expire_replies(c);
-  for (struct stream *s = TAILQ_FIRST(&c->streams[ARRIVING]); s != NULL; s = next) {
-    next = TAILQ_NEXT(s, link);
-    if (!s->due)
-      s->due = true;
-    else if (s->body)
-      refuse(s, RESULT_REQUEST_TIMEOUT);
-    else
-      leave(c, NGHTTP2_NO_ERROR); /* in the middle of a field list nothing else can arrive */
-  }
+  if (http2_phase(codec) == CODEC_IDLE)
+    leave(c, NGHTTP2_NO_ERROR);
+  else
+    cut_overdue(c);
 }
 
 static void http2_drain(struct codec *codec) {

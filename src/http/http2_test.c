@@ -7,6 +7,15 @@
 
 #include <cmocka.h>
 
+/* ---- time stands still unless a test moves it ---- */
+
+static uint64_t now_ms = 1000000;
+
+uint64_t __wrap_clock_monotonic_ms(void);
+uint64_t __wrap_clock_monotonic_ms(void) {
+  return now_ms;
+}
+
 /* ---- a server's side without a socket, and an owner ---- */
 
 #define BODY_MAX 100000u
@@ -99,6 +108,9 @@ struct reply {
   char text[64]; /* the body's first bytes */
 };
 
+/* The window of a client that widens none by itself. */
+#define THRIFTY 10
+
 struct client {
   struct side side;
   nghttp2_session *session;
@@ -177,6 +189,7 @@ static void client_start(struct client *c, int32_t window) {
   nghttp2_option *option;
   assert_int_equal(nghttp2_option_new(&option), 0);
   nghttp2_option_set_no_http_messaging(option, 1); /* it may send what nobody may */
+  nghttp2_option_set_no_auto_window_update(option, window == THRIFTY);
   assert_int_equal(nghttp2_session_client_new2(&c->session, callbacks, c, option), 0);
   nghttp2_option_del(option);
   nghttp2_session_callbacks_del(callbacks);
@@ -188,6 +201,9 @@ static struct client *open_with(struct http_limits limits, int32_t window) {
   assert_non_null(c);
   struct side *s = &c->side;
   s->limits = limits;
+  s->limits.head_ms = 10000;
+  s->limits.body_ms = 30000;
+  s->limits.write_ms = 20000;
   s->space = SPACE;
   s->body = buf_new(BODY_MAX);
   s->events = (struct codec_events){s, on_request, on_gone, on_refusal, on_reserve, on_release};
@@ -660,25 +676,77 @@ static void test_stream_to_a_slow_reader(void **state) {
 static void expire(struct client *c);
 
 /* A peer that lets no byte of a reply go for a whole period does not get it. */
+static void take_more(struct client *c, const struct reply *r, int32_t bytes) {
+  nghttp2_submit_window_update(c->session, 0, 0, bytes);
+  nghttp2_submit_window_update(c->session, 0, r->id, bytes);
+  run(c);
+}
+
+/* A trickle is not progress. */
 static void test_reply_that_nobody_takes(void **state) {
   (void)state;
+  struct client *c = open_with((struct http_limits){16384, BODY_MAX, .streams = 8}, THRIFTY);
+  c->side.answer_bytes = 100000;
+  struct reply *r = ask(c, GET, NULL);
+  for (int i = 0; i < 3; i++) {
+    now_ms += 15000;
+    take_more(c, r, 20000);
+    assert_int_equal(phase(c), CODEC_SENDING);
+  }
+  for (int i = 0; i < 19; i++) {
+    now_ms += 1000;
+    take_more(c, r, 100);
+    expire(c);
+  }
+  assert_false(r->closed);
+  now_ms += 1000;
+  expire(c);
+  assert_true(r->closed);
+  assert_int_equal(r->error, NGHTTP2_CANCEL);
+  assert_int_equal(r->bytes, THRIFTY + 61900);
+  assert_int_equal(phase(c), CODEC_IDLE);
+  close_client(c);
+}
+
+/* Nor does what else the connection does give it time. */
+static void test_reply_that_nobody_takes_beside_others(void **state) {
+  (void)state;
   struct client *c = open_with((struct http_limits){16384, BODY_MAX, .streams = 8}, 0);
-  static const uint8_t body[1000];
+  c->side.answer_bytes = 100000;
+  struct reply *r = ask(c, GET, NULL);
+  c->side.answer_bytes = 0;
+  for (int i = 0; i < 4; i++) {
+    assert_false(r->closed);
+    now_ms += 5000;
+    assert_int_equal(ask(c, GET, NULL)->status, 200);
+  }
+  assert_true(r->closed);
+  close_client(c);
+}
+
+/* The owner of a reply in pieces hears of it. */
+static void test_pieces_that_nobody_takes(void **state) {
+  (void)state;
+  struct client *c = open_with((struct http_limits){16384, BODY_MAX, .streams = 8}, THRIFTY);
+  static const uint8_t piece[1000];
   c->side.hold = true;
   struct reply *r = ask(c, GET, NULL);
-  http_reply(c->side.held[0], 200, NULL, 0, span_of(body, sizeof body));
-  c->side.held_count = 0;
+  http_begin(c->side.held[0], 200, NULL, 0);
+  assert_true(http_write(c->side.held[0], span_of(piece, THRIFTY)));
+  run(c);
+  assert_int_equal(phase(c), CODEC_HELD);
+  now_ms += 60000; /* the owner has the time it takes */
+  assert_true(http_write(c->side.held[0], span_of(piece, sizeof piece)));
   run(c);
   assert_int_equal(phase(c), CODEC_SENDING);
+  now_ms += 19999;
   expire(c);
-  run(c);
-  assert_int_equal(phase(c), CODEC_SENDING);
-  assert_false(r->closed);
+  assert_int_equal(c->side.gone, 0);
+  now_ms += 1;
   expire(c);
-  run(c);
+  assert_int_equal(c->side.gone, 1);
+  assert_int_equal(c->side.held_count, 0);
   assert_true(r->closed);
-  assert_int_equal(r->bytes, 0);
-  assert_int_equal(phase(c), CODEC_IDLE);
   close_client(c);
 }
 
@@ -1042,20 +1110,42 @@ static void test_deadline_of_a_body(void **state) {
   c->side.hold = true;
   struct reply *held = ask(c, GET, NULL);
   assert_int_equal(phase(c), CODEC_HELD);
-  struct reply *first = ask(c, POST, "…"), *second = ask(c, POST, "…");
+  struct reply *first = ask(c, POST, "…");
+  now_ms += 20000;
+  struct reply *second = ask(c, POST, "…");
   assert_int_equal(phase(c), CODEC_BODY);
+  now_ms += 9999;
+  expire(c);
+  assert_int_equal(first->status, 0);
+  now_ms += 1;
   expire(c);
   assert_int_equal(first->status, 408);
   assert_true(first->ended);
   assert_int_equal(second->status, 0);
   assert_int_equal(phase(c), CODEC_BODY);
+  now_ms += 20000;
   expire(c);
   assert_int_equal(second->status, 408);
   assert_int_equal(phase(c), CODEC_HELD);
+  now_ms += 1000000;
   expire(c); /* nothing arrives: nobody's deadline */
   answer(&c->side, c->side.held[--c->side.held_count]);
   run(c);
   assert_int_equal(held->status, 200);
+  close_client(c);
+}
+
+/* However busy the connection is with others, and whichever phase it is in. */
+static void test_deadline_of_a_body_beside_others(void **state) {
+  (void)state;
+  struct client *c = open_client();
+  struct reply *drips = ask(c, POST, "…");
+  for (int i = 0; i < 6; i++) {
+    assert_int_equal(drips->status, 0);
+    now_ms += 5000;
+    assert_int_equal(ask(c, GET, NULL)->status, 200);
+  }
+  assert_int_equal(drips->status, 408);
   close_client(c);
 }
 
@@ -1068,6 +1158,7 @@ static void test_deadline_of_a_head(void **state) {
   buf_free(&wire);
   run(c);
   assert_int_equal(phase(c), CODEC_HEAD);
+  now_ms += 10000;
   c->side.codec->ops->expire(c->side.codec);
   assert_ended(c, NGHTTP2_NO_ERROR, 1);
   close_client(c);
@@ -1156,6 +1247,8 @@ int main(void) {
       cmocka_unit_test(test_stream),
       cmocka_unit_test(test_stream_to_a_slow_reader),
       cmocka_unit_test(test_reply_that_nobody_takes),
+      cmocka_unit_test(test_reply_that_nobody_takes_beside_others),
+      cmocka_unit_test(test_pieces_that_nobody_takes),
       cmocka_unit_test(test_stream_without_a_body),
       cmocka_unit_test(test_unsound_replies),
       cmocka_unit_test(test_reset_of_a_held_request),
@@ -1176,6 +1269,7 @@ int main(void) {
       cmocka_unit_test(test_256_held),
       cmocka_unit_test(test_1000_streams),
       cmocka_unit_test(test_deadline_of_a_body),
+      cmocka_unit_test(test_deadline_of_a_body_beside_others),
       cmocka_unit_test(test_deadline_of_a_head),
       cmocka_unit_test(test_idle),
       cmocka_unit_test(test_drain),

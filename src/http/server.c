@@ -50,7 +50,7 @@ struct connection {
   bool is_woken, in_work, write_blocked, peer_ended, paused, asked; /* … a request came in this turn */
   uint8_t begun[PREFACE]; /* of a connection whose protocol is not known yet */
   size_t begun_len;
-  struct buf rest;           /* produced, and not taken by the socket yet */
+  struct buf rest; /* produced, and not taken by the socket yet */
   size_t rest_sent;
   size_t counted; /* bytes of replies that are in the statistics */
   struct http_peer peer;

@@ -663,6 +663,30 @@ static void test_body_that_drips(void **state) {
   close_server();
 }
 
+/* In HTTP/2 other requests, served meanwhile, give it no time. */
+static void test_body_that_drips_beside_others(void **state) {
+  (void)state;
+  static const uint8_t start[] =
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+      "\0\0\x09\1\4\0\0\0\1\x83\x86\x84\1\4here";
+  static const uint8_t data[] = "\0\0\1\0\0\0\0\0\1x";
+  uint8_t get[] = "\0\0\x09\1\5\0\0\0\0\x82\x86\x84\1\4here";
+  const struct http_limits limits = {.body_ms = 300};
+  open_server(NULL, &limits);
+  struct client c = dial();
+  say_bytes(&c, span_of(start, sizeof start - 1));
+  for (uint8_t id = 3; id < 255 && !hears_frame(&c, NGHTTP2_HEADERS, 1); id += 2) {
+    get[8] = id;
+    say_bytes(&c, span_of(get, sizeof get - 1));
+    say_bytes(&c, span_of(data, sizeof data - 1));
+    turn_for(20);
+  }
+  assert_true(hears_frame(&c, NGHTTP2_HEADERS, 1) && has(&c, "request_timeout"));
+  assert_true(hears_frame(&c, NGHTTP2_DATA, 3));
+  hang_up(&c);
+  close_server();
+}
+
 static void test_silent_clients(void **state) {
   (void)state;
   const struct http_limits limits = {.handshake_ms = 100, .idle_ms = 100, .head_ms = 100};
@@ -752,12 +776,13 @@ static void test_reader_that_does_not(void **state) {
   close_server();
 }
 
-/* Nothing is read while replies wait: they would pile up; and so many frames that ask for nothing end the connection. */
+/* Nothing is read while replies wait: they would pile up; and so many frames that ask for nothing end the connection.
+ */
 static void test_pings_that_nobody_hears(void **state) {
   (void)state;
-  static const uint8_t ping[] = "\0\0\x08\6\0\0\0\0\0pingpong";
+  static const uint8_t ping[17] = "\0\0\x08\6\0\0\0\0\0pingpong";
   static uint8_t pings[17 * 1000];
-  for (size_t i = 0; i < 1000; i++) memcpy(pings + 17 * i, ping, 17);
+  for (size_t i = 0; i < 1000; i++) memcpy(pings + sizeof ping * i, ping, sizeof ping);
   open_server(NULL, NULL);
   struct client c = dial();
   size_t sent = 0, refused = 0;
@@ -942,6 +967,7 @@ int main(void) {
       cmocka_unit_test(test_reload),
       cmocka_unit_test(test_head_that_drips),
       cmocka_unit_test(test_body_that_drips),
+      cmocka_unit_test(test_body_that_drips_beside_others),
       cmocka_unit_test(test_silent_clients),
       cmocka_unit_test(test_busy_is_not_idle),
       cmocka_unit_test(test_held_has_no_deadline),
