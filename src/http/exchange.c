@@ -217,11 +217,13 @@ static enum result reserve(struct http_exchange *x, uint64_t length) {
   return RESULT_OK;
 }
 
+/* Whoever only announces a body takes no space from those who send one. */
 enum result codec_exchange_expect(struct http_exchange *x, uint64_t length) {
-  return reserve(x, length);
+  if (length > x->codec->limits->body_bytes) return RESULT_BODY_TOO_LARGE;
+  return reserve(x, length < RESERVE_STEP ? length : RESERVE_STEP);
 }
 
-/* A body of unknown length reserves its space in steps. */
+/* Space is reserved in steps, as the body comes. */
 static size_t step_up(const struct http_exchange *x, size_t length) {
   size_t most = x->codec->limits->body_bytes;
   if (length <= x->reserved || length > most) return length;

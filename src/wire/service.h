@@ -217,19 +217,32 @@ struct wire_up {
 
 /* Each put fills `b` with a whole message; each get reads a body, false if it does not fit. Spans point into the body.
  */
-#define SERVICE_PLAIN(X)                                                                                          \
-  X(cancel, CANCEL, cancel)                                                                                       \
-  X(interrupt, INTERRUPT, interrupt)                                                                              \
-  X(attest, ATTEST, attest)                                                                                       \
-  X(identity, IDENTITY, identity)                                                                                 \
-  X(stored, STORED, stored)                                                                                       \
-  X(logged, LOGGED, logged) X(ended, ENDED, ended) X(attested, ATTESTED, attested) X(gauges, GAUGES, gauges)      \
-      X(keeper_setup, KEEPER_SETUP, keeper_setup) X(broker_setup, BROKER_SETUP, broker_setup)                     \
-          X(listener, LISTENER, listener) X(tls, TLS, tls) X(worker_started, WORKER_STARTED, worker)              \
-              X(worker_gone, WORKER_GONE, worker) X(worker_restored, WORKER_RESTORED, worker) X(stop, STOP, stop) \
-                  X(keeper_up, KEEPER_UP, up) X(broker_up, BROKER_UP, up) X(spawn, SPAWN, worker)                 \
-                      X(kill, KILL, worker) X(nice, NICE, nice)
+/* clang-format off */
+#define SERVICE_PLAIN(X) \
+  X(cancel, CANCEL, cancel) \
+  X(interrupt, INTERRUPT, interrupt) \
+  X(attest, ATTEST, attest) \
+  X(identity, IDENTITY, identity) \
+  X(stored, STORED, stored) \
+  X(logged, LOGGED, logged) \
+  X(ended, ENDED, ended) \
+  X(attested, ATTESTED, attested) \
+  X(gauges, GAUGES, gauges) \
+  X(keeper_setup, KEEPER_SETUP, keeper_setup) \
+  X(broker_setup, BROKER_SETUP, broker_setup) \
+  X(listener, LISTENER, listener) \
+  X(tls, TLS, tls) \
+  X(worker_started, WORKER_STARTED, worker) \
+  X(worker_gone, WORKER_GONE, worker) \
+  X(worker_restored, WORKER_RESTORED, worker) \
+  X(stop, STOP, stop) \
+  X(keeper_up, KEEPER_UP, up) \
+  X(broker_up, BROKER_UP, up) \
+  X(spawn, SPAWN, worker) \
+  X(kill, KILL, worker) \
+  X(nice, NICE, nice)
 
+/* clang-format on */
 #define SERVICE_DECLARE(name, NAME, type)                           \
   void wire_put_##name(struct buf *b, const struct wire_##type *m); \
   bool wire_get_##name(struct span body, struct wire_##type *m);
