@@ -177,6 +177,24 @@ static void test_put_get_delete(struct store *s) {
 }
 ON_BOTH(test_put_get_delete)
 
+static struct store_job fresh(struct store_job j) {
+  j.fresh = true;
+  return j;
+}
+
+/* The first record of an id, which a later one replaces as any other. */
+static void test_fresh(struct store *s) {
+  assert_int_equal(put(s, fresh(job(alice, 3, STORE_RUNNING, 10))), RESULT_OK);
+  assert_int_equal(get(s, alice, 3), RESULT_OK);
+  assert_int_equal(put(s, job(alice, 3, STORE_COMPLETED, 20)), RESULT_OK);
+  assert_int_equal(get(s, alice, 3), RESULT_OK);
+  assert_int_equal(got.length[0], 20);
+  assert_int_equal(put(s, fresh(with_key(job(alice, 4, STORE_COMPLETED, 10), 1))), RESULT_OK);
+  assert_int_equal(put(s, fresh(with_key(job(alice, 5, STORE_COMPLETED, 10), 1))), RESULT_IDEMPOTENCY_MISMATCH);
+  assert_int_equal(store_stats(s).jobs, 2);
+}
+ON_BOTH(test_fresh)
+
 static void test_running_then_ended(struct store *s) {
   put_new(s, alice, 1, STORE_RUNNING);
   put_new(s, bob, 2, STORE_RUNNING);
@@ -628,6 +646,7 @@ static int remove_directory(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_put_get_delete_both),
+      cmocka_unit_test(test_fresh_both),
       cmocka_unit_test(test_running_then_ended_both),
       cmocka_unit_test(test_sizes_both),
       cmocka_unit_test(test_pages_both),
