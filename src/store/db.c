@@ -48,19 +48,29 @@ void rows_free(struct rows *rows) {
   *rows = (struct rows){0};
 }
 
-static void copy_column(sqlite3_stmt *s, int column, uint8_t *out, size_t len) {
-  size_t have = (size_t)sqlite3_column_bytes(s, column);
-  if (have > 0) memcpy(out, sqlite3_column_blob(s, column), have < len ? have : len);
+/* False if the column has not exactly that many bytes. */
+static bool copy_column(sqlite3_stmt *s, int column, uint8_t *out, size_t len) {
+  const void *bytes = sqlite3_column_blob(s, column);
+  if (bytes == NULL || (size_t)sqlite3_column_bytes(s, column) != len) return false;
+  memcpy(out, bytes, len);
+  return true;
+}
+
+/* The file is not trusted: a row that we would not have written is none. */
+static bool read_columns(sqlite3_stmt *s, struct store_job *job) {
+  int64_t status = sqlite3_column_int64(s, 2), expires_ms = sqlite3_column_int64(s, 3);
+  if (status < STORE_RUNNING || status > STORE_FAILED || expires_ms < 0) return false;
+  bool has_key = sqlite3_column_type(s, 4) != SQLITE_NULL;
+  *job =
+      (struct store_job){.status = (enum store_status)status, .expires_ms = (uint64_t)expires_ms, .has_key = has_key};
+  if (has_key &&
+      (!copy_column(s, 4, job->key, sizeof job->key) || !copy_column(s, 5, job->request, sizeof job->request)))
+    return false;
+  return copy_column(s, 0, job->id, sizeof job->id) && copy_column(s, 1, job->user, sizeof job->user);
 }
 
 static enum result read_row(sqlite3_stmt *s, struct store_job *job) {
-  *job = (struct store_job){.status = (enum store_status)sqlite3_column_int(s, 2)};
-  copy_column(s, 0, job->id, sizeof job->id);
-  copy_column(s, 1, job->user, sizeof job->user);
-  job->expires_ms = (uint64_t)sqlite3_column_int64(s, 3);
-  job->has_key = sqlite3_column_type(s, 4) != SQLITE_NULL;
-  copy_column(s, 4, job->key, sizeof job->key);
-  copy_column(s, 5, job->request, sizeof job->request);
+  if (!read_columns(s, job)) return RESULT_STORE_UNAVAILABLE;
   size_t len = (size_t)sqlite3_column_bytes(s, 6);
   uint8_t *record = malloc(len > 0 ? len : 1);
   if (record == NULL) return RESULT_NO_MEMORY;
@@ -273,34 +283,44 @@ static bool ask_number(struct db *db, const char *sql, int64_t *out) {
   return good;
 }
 
+/* The file may be a stranger's work: nothing in its schema runs. */
+static bool harden(struct db *db) {
+  static const int options[][2] = {{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                                   {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+                                   {SQLITE_DBCONFIG_ENABLE_VIEW, 0}};
+  bool good = true;
+  for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+    good = good && sqlite3_db_config(db->sqlite, options[i][0], options[i][1], NULL) == SQLITE_OK;
+  return good;
+}
+
 /* Exclusive: one process has it, there is no shared memory beside it, and no lock is taken for each transaction. */
 static bool set_up_connection(struct db *db, bool full_sync) {
   char cache[64];
   snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", CACHE_KB);
-  return execute(db, "PRAGMA locking_mode = EXCLUSIVE") && execute(db, "PRAGMA journal_mode = WAL") &&
+  return harden(db) && execute(db, "PRAGMA locking_mode = EXCLUSIVE") &&
          execute(db, full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") && execute(db, cache) &&
          execute(db, "PRAGMA temp_store = MEMORY") && execute(db, "PRAGMA wal_autocheckpoint = 2000") &&
-         execute(db, "PRAGMA trusted_schema = OFF") && execute(db, "PRAGMA cell_size_check = ON");
+         execute(db, "PRAGMA cell_size_check = ON");
 }
 
-/* A new file gets the schema; an old one must be ours and of a version that we know. */
-static const char *check_schema(struct db *db) {
+/* Whose file is it? Nothing is written before that is known. */
+static const char *check_owner(struct db *db, bool *fresh) {
   int64_t version = 0, application = 0, tables = 0;
-  if (!execute(db, "BEGIN EXCLUSIVE")) return sqlite3_errmsg(db->sqlite);
   if (!ask_number(db, "PRAGMA user_version", &version) || !ask_number(db, "PRAGMA application_id", &application) ||
       !ask_number(db, "SELECT count(*) FROM sqlite_schema", &tables))
     return sqlite3_errmsg(db->sqlite);
-  if (version == 0 && application == 0 && tables == 0) {
-    char marks[128];
-    snprintf(marks, sizeof marks, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA_VERSION,
-             APPLICATION_ID);
-    if (!execute(db, SCHEMA) || !execute(db, marks)) return sqlite3_errmsg(db->sqlite);
-  } else if (application != APPLICATION_ID) {
-    return "it is another program's database";
-  } else if (version != SCHEMA_VERSION) {
-    return "it was written by another version of this service";
-  }
-  return execute(db, "COMMIT") ? NULL : sqlite3_errmsg(db->sqlite);
+  *fresh = version == 0 && application == 0 && tables == 0;
+  if (*fresh) return NULL;
+  if (application != APPLICATION_ID) return "it is another program's database";
+  return version == SCHEMA_VERSION ? NULL : "it was written by another version of this service";
+}
+
+static bool create_schema(struct db *db) {
+  char marks[128];
+  snprintf(marks, sizeof marks, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA_VERSION, APPLICATION_ID);
+  return execute(db, "BEGIN EXCLUSIVE") && execute(db, SCHEMA) && execute(db, marks) && execute(db, "COMMIT");
 }
 
 static bool prepare_all(struct db *db) {
@@ -317,10 +337,11 @@ static bool prepare_all(struct db *db) {
 }
 
 static bool read_count(struct db *db) {
-  bool good = sqlite3_step(db->statements[S_COUNT]) == SQLITE_ROW;
-  if (good) db->count = db->committed = (uint64_t)sqlite3_column_int64(db->statements[S_COUNT], 0);
+  int64_t count = -1;
+  if (sqlite3_step(db->statements[S_COUNT]) == SQLITE_ROW) count = sqlite3_column_int64(db->statements[S_COUNT], 0);
   sqlite3_reset(db->statements[S_COUNT]);
-  return good;
+  if (count >= 0) db->count = db->committed = (uint64_t)count;
+  return count >= 0;
 }
 
 /* Records are sealed, but whose and how many they are is nobody's business. SQLite's other files take this one's mode.
@@ -339,8 +360,12 @@ static const char *open_file(struct db *db, const struct store_config *config) {
   int code = sqlite3_open_v2(config->path != NULL ? config->path : ":memory:", &db->sqlite, flags, NULL);
   if (db->sqlite == NULL || code != SQLITE_OK) problem = db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "no memory";
   if (problem == NULL && !set_up_connection(db, config->full_sync)) problem = sqlite3_errmsg(db->sqlite);
-  if (problem == NULL) problem = check_schema(db);
-  if (problem == NULL && (!prepare_all(db) || !read_count(db))) problem = sqlite3_errmsg(db->sqlite);
+  bool fresh = false;
+  if (problem == NULL) problem = check_owner(db, &fresh);
+  if (problem == NULL && (!execute(db, "PRAGMA journal_mode = WAL") || (fresh && !create_schema(db))))
+    problem = sqlite3_errmsg(db->sqlite);
+  if (problem == NULL && !prepare_all(db)) problem = sqlite3_errmsg(db->sqlite);
+  if (problem == NULL && !read_count(db)) problem = "it is damaged: it does not say how many jobs it holds";
   return problem;
 }
 
