@@ -47,6 +47,6 @@
     " ORDER BY expires_ms LIMIT ?2)")                                                                                \
   X(EXPIRE_DOCUMENTS, "DELETE FROM documents WHERE expires_ms <= ?1")                                                \
   X(PUT_DOCUMENT, "INSERT OR REPLACE INTO documents(sha256, expires_ms, bytes) VALUES(?1, ?2, ?3)")                  \
-  X(GET_DOCUMENT, "SELECT zeroblob(16), sha256, 2, expires_ms, NULL, NULL, bytes FROM documents WHERE sha256 = ?1")        \
+  X(GET_DOCUMENT, "SELECT zeroblob(16), sha256, 2, expires_ms, NULL, NULL, bytes FROM documents WHERE sha256 = ?1")  \
   X(COUNT, "SELECT value FROM counts WHERE name = 'jobs'")                                                           \
   X(SET_COUNT, "UPDATE counts SET value = ?1 WHERE name = 'jobs'")
