@@ -166,6 +166,7 @@ static const struct rule rules[] = {
     CALL(fallocate, BROKER, IS(1, 0)),
     CALL(fsync, BROKER),
     CALL(fdatasync, BROKER),
+    CALL(sync_file_range, BROKER, IS(3, SYNC_FILE_RANGE_WRITE)),
     CALL(unlink, BROKER),
 
 #ifdef SANITIZE /* the sanitizers' run time */

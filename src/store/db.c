@@ -8,6 +8,8 @@
 #include "store/statements.h"
 
 #define CACHE_KB 2048
+#define LOG_PAGES 4000 /* the log goes into the database at this length: 16 MB */
+#define LOG_STEP 256   /* so many pages of it at a time are sent to the disk meanwhile */
 
 #define STATEMENT_ID(id, sql) S_##id,
 enum statement { STATEMENTS(STATEMENT_ID) S_COUNT_ALL };
@@ -17,6 +19,8 @@ struct db {
   sqlite3 *sqlite;
   sqlite3_stmt *statements[S_COUNT_ALL];
   uint64_t count, committed; /* jobs: now, and as the last commit left them */
+  int log;                   /* the log's descriptor, -1 in memory */
+  int log_pages, sent, tidy_at;
 };
 
 /* ---- statements ---- */
@@ -269,6 +273,40 @@ enum result db_commit(struct db *db) {
   return r;
 }
 
+/* ---- the log ---- */
+
+static int note_length(void *context, sqlite3 *sqlite, const char *name, int pages) {
+  struct db *db = context;
+  (void)sqlite, (void)name;
+  db->log_pages = pages;
+  return SQLITE_OK;
+}
+
+/* Where it fails (a full disk), the log goes on growing and nothing is lost; it is tried again further on. */
+static void empty_log(struct db *db) {
+  bool done = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_OK;
+  db->tidy_at = done ? LOG_PAGES : db->log_pages + LOG_PAGES;
+  if (done) db->log_pages = 0;
+}
+
+void db_tidy(struct db *db) {
+  if (db->log_pages < db->sent) db->sent = 0;
+  if (db->log_pages >= db->sent + LOG_STEP) {
+    db->sent = db->log_pages;
+    (void)sync_file_range(db->log, 0, 0, SYNC_FILE_RANGE_WRITE); /* advice: without it the wait is only longer */
+  }
+  if (db->log_pages >= db->tidy_at) empty_log(db);
+}
+
+/* Only reads and advises through this descriptor. SQLite's locks are on the database, so closing it drops none. */
+static bool watch_log(struct db *db, const char *path) {
+  char name[4096];
+  if (snprintf(name, sizeof name, "%s-wal", path) >= (int)sizeof name) return false;
+  db->log = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  sqlite3_wal_hook(db->sqlite, note_length, db); /* takes the place of SQLite's own, which makes the commit wait */
+  return db->log >= 0;
+}
+
 /* ---- opening ---- */
 
 static bool execute(struct db *db, const char *sql) {
@@ -301,7 +339,7 @@ static bool set_up_connection(struct db *db, bool full_sync) {
   snprintf(cache, sizeof cache, "PRAGMA cache_size = -%d", CACHE_KB);
   return harden(db) && execute(db, "PRAGMA locking_mode = EXCLUSIVE") &&
          execute(db, full_sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") && execute(db, cache) &&
-         execute(db, "PRAGMA temp_store = MEMORY") && execute(db, "PRAGMA wal_autocheckpoint = 2000") &&
+         execute(db, "PRAGMA temp_store = MEMORY") && execute(db, "PRAGMA journal_size_limit = 33554432") &&
          execute(db, "PRAGMA cell_size_check = ON");
 }
 
@@ -365,6 +403,7 @@ static const char *open_file(struct db *db, const struct store_config *config) {
   if (problem == NULL && (!execute(db, "PRAGMA journal_mode = WAL") || (fresh && !create_schema(db))))
     problem = sqlite3_errmsg(db->sqlite);
   if (problem == NULL && !prepare_all(db)) problem = sqlite3_errmsg(db->sqlite);
+  if (problem == NULL && config->path != NULL && !watch_log(db, config->path)) problem = "its log cannot be opened";
   if (problem == NULL && !read_count(db)) problem = "it is damaged: it does not say how many jobs it holds";
   return problem;
 }
@@ -372,6 +411,8 @@ static const char *open_file(struct db *db, const struct store_config *config) {
 enum result db_open(const struct store_config *config, char *problem, size_t problem_size, struct db **out) {
   struct db *db = calloc(1, sizeof *db);
   if (db == NULL) return RESULT_NO_MEMORY;
+  db->log = -1;
+  db->tidy_at = LOG_PAGES;
   const char *why = open_file(db, config);
   if (why == NULL) {
     *out = db;
@@ -386,5 +427,6 @@ void db_close(struct db *db) {
   if (db == NULL) return;
   for (int i = 0; i < S_COUNT_ALL; i++) sqlite3_finalize(db->statements[i]);
   sqlite3_close(db->sqlite);
+  if (db->log >= 0) close(db->log);
   free(db);
 }

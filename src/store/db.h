@@ -38,5 +38,8 @@ enum result must_use db_expire(struct db *db, uint64_t now_ms, uint32_t limit, b
 enum result must_use db_put_document(struct db *db, const uint8_t *sha256, struct span bytes, uint64_t expires_ms);
 enum result must_use db_get_document(struct db *db, const uint8_t *sha256, struct rows *rows);
 
+/* Moves the log into the database once it is long, which waits for the disk: after the answers, not before. */
+void db_tidy(struct db *db);
+
 /* Stored jobs, those of an open transaction included. */
 uint64_t db_count(const struct db *db);

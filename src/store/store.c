@@ -192,6 +192,9 @@ static void *thread_main(void *context) {
     list_put_back(&s->todo, rest);
     s->wanted |= rest != NULL;
     finish(s, ops, commits);
+    pthread_mutex_unlock(&s->lock);
+    db_tidy(s->db);
+    pthread_mutex_lock(&s->lock);
   }
   pthread_mutex_unlock(&s->lock);
   return NULL;

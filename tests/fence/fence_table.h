@@ -55,6 +55,8 @@ static const struct fence_act forbidden[] = {
   ACT("openat: the one above", WORKS, "opens the directory above", RAW(SYS_openat, AT_FDCWD, P(".."), O_RDONLY | O_DIRECTORY), REFUSED(B, EACCES)),
   ACT("fsync", WORKS, "writes a file back", WITH(with_file), RAW(SYS_fsync, FENCE_FD), MAY(B)),
   ACT("fdatasync", WORKS, "writes a file back", WITH(with_file), RAW(SYS_fdatasync, FENCE_FD), MAY(B)),
+  ACT("sync_file_range", WORKS, "has the disk begin", WITH(with_file), RAW(SYS_sync_file_range, FENCE_FD, 0, 0, 2 /* WRITE */), MAY(B)),
+  ACT("sync_file_range: wait", WORKS, "waits for the disk", WITH(with_file), RAW(SYS_sync_file_range, FENCE_FD, 0, 0, 7)),
   ACT("fallocate", WORKS, "makes room in a file", WITH(with_file), RAW(SYS_fallocate, FENCE_FD, 0, 0, PAGE), MAY(B)),
   ACT("fallocate: hole", WORKS, "makes a hole in a file", WITH(with_file), RAW(SYS_fallocate, FENCE_FD, 3 /* PUNCH_HOLE, KEEP_SIZE */, 0, PAGE)),
   ACT("flock", WORKS, "locks a file", WITH(with_file), RAW(SYS_flock, FENCE_FD, 2 /* LOCK_EX */)),
