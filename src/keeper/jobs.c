@@ -377,7 +377,7 @@ enum result jobs_cancel(struct jobs *j, struct span body) {
  * to keep every core busy, and a job that takes longer soon counts no more. */
 static uint32_t most_young(void) {
   cpu_set_t cores;
-  return (sched_getaffinity(0, sizeof cores, &cores) == 0 ? (uint32_t)CPU_COUNT(&cores) : 1) + 2;
+  return (sched_getaffinity(0, sizeof cores, &cores) == 0 ? (uint32_t)CPU_COUNT(&cores) : 1) + 4;
 }
 
 enum result jobs_new(const struct jobs_setup *setup, struct jobs **out) {
