@@ -46,8 +46,11 @@ describe('a worker', () => {
       for (let round = 0; round < 3; round++) {
         const idle = workersOf(service);
         for (const { pid } of idle) process.kill(pid, 'SIGKILL');
-        await until(() => !workersOf(service).some(({ pid }) => idle.some((worker) => worker.pid === pid)), 'their ends');
-        await sleep(20); // the keeper hears of them
+        // The keeper has heard of their ends once it has asked for others.
+        await until(() => {
+          const now = workersOf(service);
+          return now.length === 2 && !now.some(({ pid }) => idle.some((worker) => worker.pid === pid));
+        }, 'their successors');
         await completed(service, { script: fine });
       }
     } finally { await service.stop(); }
