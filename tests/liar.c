@@ -138,7 +138,7 @@ static void tell_long_time(struct buf *b, uint64_t id) {
 }
 static void hang(struct buf *b, uint64_t id) {
   (void)b, (void)id;
-  for (volatile int i = 0;; i++) continue;
+  for (volatile unsigned i = 0;; i++) continue;
 }
 static void quit(struct buf *b, uint64_t id) {
   (void)b, (void)id;
