@@ -58,7 +58,7 @@ static void on_wake(void *connection) {
 }
 
 static const struct codec_events events = {NULL, on_request, on_gone, on_refusal, on_reserve, on_release};
-static const struct http_limits limits = {.head_bytes = 16384, .body_bytes = 1310720, .pipelined = 1};
+static const struct http_limits limits = {.head_bytes = 16384, .body_bytes = 1310720};
 
 static struct codec *connect_one(void) {
   static struct http_peer peer;

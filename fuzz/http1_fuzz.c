@@ -20,7 +20,7 @@ struct side {
   uint64_t random;
 };
 
-static const struct http_limits limits = {.head_bytes = 1024, .body_bytes = 4096, .pipelined = 1};
+static const struct http_limits limits = {.head_bytes = 1024, .body_bytes = 4096};
 
 #define MUST(condition)        \
   do {                         \

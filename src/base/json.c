@@ -504,3 +504,20 @@ void json_put_string(struct buf *b, struct span utf8) {
   }
   buf_put_u8(b, '"');
 }
+
+void json_put_key(struct buf *b, const char *key) {
+  if (b->len > 0 && b->data[b->len - 1] != '{') buf_put_u8(b, ',');
+  buf_put_u8(b, '"');
+  buf_put_text(b, key);
+  buf_put_text(b, "\":");
+}
+
+void json_put_member_string(struct buf *b, const char *key, struct span utf8) {
+  json_put_key(b, key);
+  json_put_string(b, utf8);
+}
+
+void json_put_member_number(struct buf *b, const char *key, uint64_t value) {
+  json_put_key(b, key);
+  buf_printf(b, "%llu", (unsigned long long)value);
+}

@@ -51,3 +51,9 @@ bool must_use json_get_string(struct span string, struct buf *out);
 /* Writes `utf8` as a JSON string, quotes included, escaped as json_canonical wants it. Bytes that are not UTF-8 become
  * U+FFFD, one for each maximal subpart (see text_utf8_next). */
 void json_put_string(struct buf *b, struct span utf8);
+
+/* For an object written member by member: the key with its colon, and a comma before it unless it is the first. `key`
+ * is a literal that needs no escape. */
+void json_put_key(struct buf *b, const char *key);
+void json_put_member_string(struct buf *b, const char *key, struct span utf8);
+void json_put_member_number(struct buf *b, const char *key, uint64_t value);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -109,4 +110,14 @@ bool cli_begin(void) {
 
 int cli_end(int status) {
   return fflush(stdout) == 0 && !ferror(stdout) ? status : CLI_FAULT;
+}
+
+void cli_worker(char path[PATH_MAX]) {
+  const char *told = getenv("NEOCOMPUTE_WORKER");
+  char self[PATH_MAX - 32] = "";
+  if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) self[0] = 0;
+  if (told != NULL)
+    snprintf(path, PATH_MAX, "%s", told);
+  else
+    snprintf(path, PATH_MAX, "%s/neocompute-worker", dirname(self));
 }

@@ -2,6 +2,8 @@
  * there (away.c). Private to src/cli. */
 #pragma once
 
+#include <limits.h>
+
 #include "base/result.h"
 
 /* Exit statuses of every verb. */
@@ -48,3 +50,6 @@ void cli_complain(const struct cli_verb *verb, const char *format, ...) __attrib
 /* Reads a file ("-": standard input) of at most `max` bytes. RESULT_IO with errno set, or RESULT_NO_MEMORY if it is
  * larger. */
 enum result must_use cli_read(const char *path, size_t max, struct buf *out);
+
+/* The worker's program: beside this one, unless NEOCOMPUTE_WORKER says otherwise. */
+void cli_worker(char path[PATH_MAX]);

@@ -5,39 +5,10 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "dispatch/conversation.h"
 
 /* Gas of the reference service: 10 a byte of script. */
 #define GAS_PER_BYTE 10u
-
-void record_error(struct buf *b, const struct wire_job *job, const struct wire_done *done) {
-  enum result r = (enum result)done->result;
-  if (r == RESULT_ENTRY_NOT_FOUND) {
-    buf_put_text(b, "entry point '");
-    buf_put_span(b, job->entry);
-    buf_put_text(b, "' is not a function");
-    return;
-  }
-  buf_put_text(b, result_sentence(r));
-  if (done->error.len == 0) return;
-  buf_put_text(b, ": ");
-  buf_put_span(b, done->error);
-}
-
-static void put_key(struct buf *b, const char *key) {
-  if (b->len > 0 && b->data[b->len - 1] != '{') buf_put_u8(b, ',');
-  json_put_string(b, span_text(key));
-  buf_put_u8(b, ':');
-}
-
-static void put_string(struct buf *b, const char *key, struct span value) {
-  put_key(b, key);
-  json_put_string(b, value);
-}
-
-static void put_number(struct buf *b, const char *key, uint64_t value) {
-  put_key(b, key);
-  buf_printf(b, "%llu", (unsigned long long)value);
-}
 
 /* A random version 4 UUID (RFC 9562 §5.4). */
 static void put_job_id(struct buf *b) {
@@ -45,7 +16,7 @@ static void put_job_id(struct buf *b) {
   if (getrandom(u, sizeof u, 0) != (ssize_t)sizeof u) b->bad = true;
   u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
   u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
-  put_key(b, "job_id");
+  json_put_key(b, "job_id");
   buf_put_u8(b, '"');
   for (size_t i = 0; i < sizeof u; i++) buf_printf(b, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u[i]);
   buf_put_u8(b, '"');
@@ -56,48 +27,48 @@ static void put_outcome(struct buf *b, const struct record *r) {
   if (done->result == RESULT_OK && done->output.len > 0) {
     uint8_t hash[DIGEST_SIZE];
     digest_sha256(done->output, hash);
-    put_key(b, "output");
+    json_put_key(b, "output");
     buf_put_span(b, done->output);
-    put_key(b, "output_hash");
+    json_put_key(b, "output_hash");
     buf_put_u8(b, '"');
     text_put_hex(b, span_of(hash, sizeof hash));
     buf_put_u8(b, '"');
   }
   if (done->result == RESULT_OK) return;
   struct buf error = buf_new(1u << 20);
-  record_error(&error, r->job, done);
-  put_string(b, "error", buf_span(&error));
+  conversation_put_error(&error, r->job->entry, done);
+  json_put_member_string(b, "error", buf_span(&error));
   buf_free(&error);
-  put_string(b, "error_code", span_text(result_name((enum result)done->result)));
-  if (done->stack.len > 0) put_string(b, "stack", done->stack);
+  json_put_member_string(b, "error_code", span_text(result_name((enum result)done->result)));
+  if (done->stack.len > 0) json_put_member_string(b, "stack", done->stack);
   if (done->line > 0) {
-    put_number(b, "line", done->line);
-    put_number(b, "column", done->column);
+    json_put_member_number(b, "line", done->line);
+    json_put_member_number(b, "column", done->column);
   }
 }
 
 static void put_usage(struct buf *b, const struct wire_done *done) {
-  put_key(b, "usage");
+  json_put_key(b, "usage");
   buf_put_u8(b, '{');
-  put_number(b, "steps", done->steps);
-  put_number(b, "cpu_us", done->cpu_ns / 1000);
-  put_number(b, "wall_us", done->wall_ns / 1000);
-  put_number(b, "memory_peak_bytes", done->memory_peak);
-  put_number(b, "log_entries_dropped", done->log_dropped);
+  json_put_member_number(b, "steps", done->steps);
+  json_put_member_number(b, "cpu_us", done->cpu_ns / 1000);
+  json_put_member_number(b, "wall_us", done->wall_ns / 1000);
+  json_put_member_number(b, "memory_peak_bytes", done->memory_peak);
+  json_put_member_number(b, "log_entries_dropped", done->log_dropped);
   buf_put_u8(b, '}');
 }
 
 static void put_us(struct buf *b, const char *key, uint64_t ns) {
-  put_key(b, key);
+  json_put_key(b, key);
   buf_printf(b, "%llu.%llu", (unsigned long long)(ns / 1000), (unsigned long long)(ns % 1000 / 100));
 }
 
 static void put_repeat(struct buf *b, const struct wire_done *done) {
   if (done->repeat_count == 0 || done->repeat_wall_ns == 0) return;
-  put_key(b, "repeat");
+  json_put_key(b, "repeat");
   buf_put_u8(b, '{');
-  put_number(b, "count", done->repeat_count);
-  put_key(b, "per_second");
+  json_put_member_number(b, "count", done->repeat_count);
+  json_put_key(b, "per_second");
   buf_printf(b, "%.2f", (double)done->repeat_count * 1e9 / (double)done->repeat_wall_ns);
   put_us(b, "p50_us", done->repeat_p50_ns);
   put_us(b, "p90_us", done->repeat_p90_ns);
@@ -108,7 +79,7 @@ static void put_repeat(struct buf *b, const struct wire_done *done) {
 }
 
 static void put_fences(struct buf *b, const char *key, sandbox_set set) {
-  put_key(b, key);
+  json_put_key(b, key);
   buf_put_u8(b, '[');
   for (unsigned i = 0, n = 0; i < SANDBOX_COUNT; i++) {
     if (!(set & 1u << i)) continue;
@@ -119,8 +90,8 @@ static void put_fences(struct buf *b, const char *key, sandbox_set set) {
 }
 
 static void put_worker(struct buf *b, const struct wire_ready *worker) {
-  put_string(b, "engine", worker->engine_id);
-  put_key(b, "isolation");
+  json_put_member_string(b, "engine", worker->engine_id);
+  json_put_key(b, "isolation");
   buf_put_text(b, "{\"profile\":\"process\"");
   put_fences(b, "held", worker->fences);
   put_fences(b, "refused", SANDBOX_ALL & ~worker->fences);
@@ -130,14 +101,14 @@ static void put_worker(struct buf *b, const struct wire_ready *worker) {
 void record_json(struct buf *b, const struct record *r) {
   buf_put_u8(b, '{');
   put_job_id(b);
-  put_string(b, "status", span_text(r->done->result == RESULT_OK ? "completed" : "failed"));
+  json_put_member_string(b, "status", span_text(r->done->result == RESULT_OK ? "completed" : "failed"));
   put_outcome(b, r);
-  put_key(b, "logs");
+  json_put_key(b, "logs");
   buf_put_u8(b, '[');
   buf_put_span(b, r->logs);
   buf_put_u8(b, ']');
-  put_number(b, "gas_used", GAS_PER_BYTE * r->job->script.len);
-  put_key(b, "started_at");
+  json_put_member_number(b, "gas_used", GAS_PER_BYTE * r->job->script.len);
+  json_put_key(b, "started_at");
   buf_put_u8(b, '"');
   text_put_rfc3339(b, r->started_ns);
   buf_put_text(b, "\",\"duration\":\"");

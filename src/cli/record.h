@@ -13,8 +13,5 @@ struct record {
   uint64_t started_ns;             /* Unix time */
 };
 
-/* "execution error: TypeError: x is not a function": the reference's sentences where it has one. */
-void record_error(struct buf *b, const struct wire_job *job, const struct wire_done *done);
-
 /* The whole record as one line of JSON. */
 void record_json(struct buf *b, const struct record *r);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/record.h"
+#include "dispatch/conversation.h"
 #include "dispatch/dispatch.h"
 
 /* What a command may ask for (the API's table of limits); the defaults are wire_default_job's. */
@@ -279,20 +280,9 @@ static void hear_log(void *context, uint8_t level, struct span text) {
   print_words(text);
 }
 
-/* The worker stands beside this program, unless told otherwise. */
-static void find_worker(char path[PATH_MAX]) {
-  const char *told = getenv("NEOCOMPUTE_WORKER");
-  char self[PATH_MAX - 32] = "";
-  if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) self[0] = 0;
-  if (told != NULL)
-    snprintf(path, PATH_MAX, "%s", told);
-  else
-    snprintf(path, PATH_MAX, "%s/neocompute-worker", dirname(self));
-}
-
 static void print_failure(const struct command *c, const struct wire_done *done) {
   struct buf error = buf_new(1u << 20);
-  record_error(&error, &c->job, done);
+  conversation_put_error(&error, c->job.entry, done);
   buf_printf(&error, " [%s]", result_name((enum result)done->result));
   if (done->stack.len > 0) buf_put_u8(&error, '\n');
   buf_put_span(&error, done->stack);
@@ -352,7 +342,7 @@ static int run(struct command *c) {
     done = (struct wire_done){.result = (uint32_t)c->refused};
     return report(c, &(struct record){.job = &c->job, .done = &done, .started_ns = now_ns()});
   }
-  find_worker(worker);
+  cli_worker(worker);
   enum result r = dispatch_start(worker, &d);
   if (r != RESULT_OK) {
     cli_complain(c->verb, "%s: %s [%s]", worker, r == RESULT_IO ? strerror(errno) : result_sentence(r), result_name(r));

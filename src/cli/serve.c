@@ -99,17 +99,6 @@ static int read_settings(const struct cli_verb *verb, int argc, char **argv, str
   return r == RESULT_OK ? walk(verb, argc, argv, config, &file) : CLI_USAGE;
 }
 
-/* The worker stands beside this program, unless told otherwise. */
-static void find_worker(char path[PATH_MAX]) {
-  const char *told = getenv("NEOCOMPUTE_WORKER");
-  char self[PATH_MAX - 32] = "";
-  if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) self[0] = 0;
-  if (told != NULL)
-    snprintf(path, PATH_MAX, "%s", told);
-  else
-    snprintf(path, PATH_MAX, "%s/neocompute-worker", dirname(self));
-}
-
 static int serve(const struct cli_verb *verb, int argc, char **argv) {
   struct config *config;
   char worker[PATH_MAX];
@@ -117,7 +106,7 @@ static int serve(const struct cli_verb *verb, int argc, char **argv) {
   if (config_new(&config) != RESULT_OK) return CLI_FAULT;
   int status = read_settings(verb, argc, argv, config);
   if (status == CLI_OK) {
-    find_worker(worker);
+    cli_worker(worker);
     status = supervisor_run(config, environ, worker);
   }
   config_free(config);

@@ -98,3 +98,17 @@ enum result conversation_hear(struct conversation *c, uint8_t type, struct span 
   if (type == WIRE_LOG) return hear_log(c, body, &heard->log);
   return hear_done(c, body, &heard->done);
 }
+
+void conversation_put_error(struct buf *b, struct span entry, const struct wire_done *done) {
+  enum result r = (enum result)done->result;
+  if (r == RESULT_ENTRY_NOT_FOUND) {
+    buf_put_text(b, "entry point '");
+    buf_put_span(b, entry);
+    buf_put_text(b, "' is not a function");
+    return;
+  }
+  buf_put_text(b, result_sentence(r));
+  if (done->error.len == 0) return;
+  buf_put_text(b, ": ");
+  buf_put_span(b, done->error);
+}

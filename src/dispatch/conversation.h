@@ -41,3 +41,6 @@ struct conversation_heard {
  * RESULT_SANDBOX_REFUSED if a worker says that it runs without its fence: either way it is to be killed. */
 enum result must_use conversation_hear(struct conversation *c, uint8_t type, struct span body,
                                        struct conversation_heard *heard);
+
+/* "execution error: TypeError: x is not a function": the reference's sentences where it has one. */
+void conversation_put_error(struct buf *b, struct span entry, const struct wire_done *done);

@@ -75,7 +75,6 @@ struct http_limits {
   size_t buffered_bytes; /* request bodies of all connections together; past it a request gets 503 [268,435,456] */
   unsigned connections;  /* past it new ones are closed at once [16,384] */
   unsigned streams;      /* of one HTTP/2 connection at a time [256] */
-  unsigned pipelined;    /* HTTP/1.1 requests that wait behind one that is being answered, unread past that [1] */
   unsigned handshake_ms, head_ms, body_ms; /* total, from the first byte (TLS: from accept) [10,000, 10,000, 30,000] */
   unsigned idle_ms;                        /* a connection without a request [60,000] */
   unsigned write_ms;                       /* no byte of a waiting reply was taken [20,000] */

@@ -82,7 +82,7 @@ static void on_wake(void *connection) {
 
 static void side_open(struct side *s) {
   *s = (struct side){
-      .limits = {.head_bytes = 16384, .body_bytes = BODY_MAX, .pipelined = 1},
+      .limits = {.head_bytes = 16384, .body_bytes = BODY_MAX},
       .seen = buf_new(16u << 20),
       .sent = buf_new(64u << 20),
       .space = 1u << 20,

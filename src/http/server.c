@@ -638,7 +638,6 @@ static struct http_limits with_defaults(const struct http_limits *given) {
   if (l.buffered_bytes == 0) l.buffered_bytes = 256u << 20;
   if (l.connections == 0) l.connections = 16384;
   if (l.streams == 0) l.streams = 256;
-  if (l.pipelined == 0) l.pipelined = 1;
   if (l.handshake_ms == 0) l.handshake_ms = 10000;
   if (l.head_ms == 0) l.head_ms = 10000;
   if (l.body_ms == 0) l.body_ms = 30000;

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "dispatch/conversation.h"
 
 #define GAS_PER_BYTE 10u
 
@@ -9,39 +10,8 @@ uint64_t reply_gas(size_t script_bytes) {
   return GAS_PER_BYTE * (uint64_t)script_bytes;
 }
 
-void reply_put_error(struct buf *b, struct span entry, const struct wire_done *done) {
-  enum result r = (enum result)done->result;
-  if (r == RESULT_ENTRY_NOT_FOUND) {
-    buf_put_text(b, "entry point '");
-    buf_put_span(b, entry);
-    buf_put_text(b, "' is not a function");
-    return;
-  }
-  buf_put_text(b, result_sentence(r));
-  if (done->error.len == 0) return;
-  buf_put_text(b, ": ");
-  buf_put_span(b, done->error);
-}
-
-static void put_key(struct buf *b, const char *key) {
-  if (b->len > 0 && b->data[b->len - 1] != '{') buf_put_u8(b, ',');
-  buf_put_u8(b, '"');
-  buf_put_text(b, key);
-  buf_put_text(b, "\":");
-}
-
-static void put_string(struct buf *b, const char *key, struct span value) {
-  put_key(b, key);
-  json_put_string(b, value);
-}
-
 static void put_string_if(struct buf *b, const char *key, struct span value) {
-  if (value.len > 0) put_string(b, key, value);
-}
-
-static void put_number(struct buf *b, const char *key, uint64_t value) {
-  put_key(b, key);
-  buf_printf(b, "%llu", (unsigned long long)value);
+  if (value.len > 0) json_put_member_string(b, key, value);
 }
 
 /* ---- what a script threw ---- */
@@ -62,68 +32,68 @@ static void put_error_details(struct buf *b, const struct wire_done *done) {
   if (done->stack.len == 0 && done->line == 0) return;
   const size_t name = name_length(done->error);
   const size_t message = name > 0 && name < done->error.len ? name + 2 : name;
-  put_key(b, "error_details");
+  json_put_key(b, "error_details");
   buf_put_u8(b, '{');
   put_string_if(b, "name", span_of(done->error.data, name));
-  put_string(b, "message", span_of(done->error.data + message, done->error.len - message));
+  json_put_member_string(b, "message", span_of(done->error.data + message, done->error.len - message));
   put_string_if(b, "stack", done->stack);
   if (done->line > 0) {
-    put_number(b, "line", done->line);
-    put_number(b, "column", done->column);
+    json_put_member_number(b, "line", done->line);
+    json_put_member_number(b, "column", done->column);
   }
   buf_put_u8(b, '}');
 }
 
 static void put_failure(struct buf *b, const struct reply *r) {
   struct buf error = buf_new(WIRE_ANSWER_MAX + 1024);
-  reply_put_error(&error, r->entry, r->done);
+  conversation_put_error(&error, r->entry, r->done);
   if (error.bad) b->bad = true;
-  put_string(b, "error", buf_span(&error));
+  json_put_member_string(b, "error", buf_span(&error));
   buf_free(&error);
-  put_string(b, "error_code", span_text(result_name((enum result)r->done->result)));
+  json_put_member_string(b, "error_code", span_text(result_name((enum result)r->done->result)));
   put_error_details(b, r->done);
 }
 
 /* ---- the whole ---- */
 
 static void put_usage(struct buf *b, const struct wire_done *done) {
-  put_key(b, "usage");
+  json_put_key(b, "usage");
   buf_put_u8(b, '{');
-  put_number(b, "steps", done->steps);
-  put_number(b, "cpu_us", done->cpu_ns / 1000);
-  put_number(b, "wall_us", done->wall_ns / 1000);
-  put_number(b, "memory_peak_bytes", done->memory_peak);
-  put_number(b, "log_entries_dropped", done->log_dropped);
+  json_put_member_number(b, "steps", done->steps);
+  json_put_member_number(b, "cpu_us", done->cpu_ns / 1000);
+  json_put_member_number(b, "wall_us", done->wall_ns / 1000);
+  json_put_member_number(b, "memory_peak_bytes", done->memory_peak);
+  json_put_member_number(b, "log_entries_dropped", done->log_dropped);
   buf_put_u8(b, '}');
 }
 
 static void put_started(struct buf *b, const struct reply *r) {
-  put_number(b, "gas_used", reply_gas(r->script_bytes));
-  put_key(b, "started_at");
+  json_put_member_number(b, "gas_used", reply_gas(r->script_bytes));
+  json_put_key(b, "started_at");
   buf_put_u8(b, '"');
   text_put_rfc3339(b, r->started_ns);
   buf_put_u8(b, '"');
 }
 
 static void put_running(struct buf *b, const struct reply *r) {
-  put_string(b, "status", span_text("running"));
+  json_put_member_string(b, "status", span_text("running"));
   put_started(b, r);
 }
 
 static void put_ended(struct buf *b, const struct reply *r) {
   const bool completed = r->done->result == RESULT_OK;
-  put_string(b, "status", span_text(completed ? "completed" : "failed"));
+  json_put_member_string(b, "status", span_text(completed ? "completed" : "failed"));
   if (completed && r->done->output.len > 0 && !r->hide_output) {
-    put_key(b, "output");
+    json_put_key(b, "output");
     buf_put_span(b, r->done->output);
   }
-  put_key(b, "logs");
+  json_put_key(b, "logs");
   buf_put_u8(b, '[');
   buf_put_span(b, r->logs);
   buf_put_u8(b, ']');
   if (!completed) put_failure(b, r);
   put_started(b, r);
-  put_key(b, "duration");
+  json_put_key(b, "duration");
   buf_put_u8(b, '"');
   text_put_go_duration(b, r->duration_ns);
   buf_put_u8(b, '"');
@@ -135,13 +105,13 @@ static void put_ended(struct buf *b, const struct reply *r) {
   put_string_if(b, "receipt", r->receipt);
   put_string_if(b, "receipt_salt", r->receipt_salt);
   put_string_if(b, "attestation", r->attestation);
-  put_key(b, "secrets");
+  json_put_key(b, "secrets");
   buf_put_text(b, "[]");
 }
 
 void reply_put(struct buf *b, const struct reply *r) {
   buf_put_u8(b, '{');
-  put_string(b, "job_id", r->job);
+  json_put_member_string(b, "job_id", r->job);
   if (r->running)
     put_running(b, r);
   else
@@ -151,9 +121,9 @@ void reply_put(struct buf *b, const struct reply *r) {
 
 void reply_put_fault(struct buf *b, struct span job, enum result fault) {
   buf_put_u8(b, '{');
-  put_string(b, "job_id", job);
-  put_string(b, "status", span_text("failed"));
-  put_string(b, "error", span_text(result_sentence(fault)));
-  put_string(b, "error_code", span_text(result_name(fault)));
+  json_put_member_string(b, "job_id", job);
+  json_put_member_string(b, "status", span_text("failed"));
+  json_put_member_string(b, "error", span_text(result_sentence(fault)));
+  json_put_member_string(b, "error_code", span_text(result_name(fault)));
   buf_put_u8(b, '}');
 }

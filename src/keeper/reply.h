@@ -21,8 +21,5 @@ void reply_put(struct buf *b, const struct reply *r);
 /* A failure of the service, not of the job: nothing but its name. */
 void reply_put_fault(struct buf *b, struct span job, enum result fault);
 
-/* "execution error: TypeError: x is not a function": the reference's sentences where it has one. */
-void reply_put_error(struct buf *b, struct span entry, const struct wire_done *done);
-
 /* Gas of the reference service. */
 uint64_t reply_gas(size_t script_bytes);

@@ -110,14 +110,6 @@ enum result link_send_fd(struct link *l, struct buf *message, int fd) {
   return l->lost ? RESULT_PEER_LOST : sent(l, channel_send_fd(l->channel, message, fd));
 }
 
-void link_pause(struct link *l, bool paused) {
-  if (l->lost) return;
-  if (paused)
-    event_del(l->readable);
-  else
-    event_add(l->readable, NULL);
-}
-
 size_t link_pending(const struct link *l) {
   return channel_pending(l->channel);
 }

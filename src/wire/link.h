@@ -26,8 +26,6 @@ enum result must_use link_send_fd(struct link *l, struct buf *message, int fd);
 /* From now on messages leave together, once the loop has run what is due: under load one system call and one wake-up of
  * the peer serve many. */
 enum result must_use link_gather(struct link *l);
-/* Hears nothing until it is resumed; what arrives waits in the socket. */
-void link_pause(struct link *l, bool paused);
 size_t link_pending(const struct link *l);
 /* NULL is fine. */
 void link_free(struct link *l);
