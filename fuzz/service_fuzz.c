@@ -41,10 +41,34 @@ static bool again_opened(struct span body, struct buf *out) {
   return cursor_end(&rest);
 }
 
+static struct wire_statement statements[WIRE_ROWS_MAX];
+
+static bool again_query(struct span body, struct buf *out) {
+  struct wire_query m;
+  struct cursor rest;
+  if (!wire_get_query(body, &m, &rest)) return false;
+  for (uint32_t i = 0; i < m.count; i++)
+    if (!wire_get_statement(&rest, &statements[i])) return false;
+  m.statements = statements;
+  wire_put_query(out, WIRE_STORE_QUERY, &m);
+  return cursor_end(&rest);
+}
+
+static bool again_rows(struct span body, struct buf *out) {
+  struct wire_rows m;
+  struct cursor rest;
+  if (!wire_get_rows(body, &m, &rest)) return false;
+  for (uint32_t i = 0; i < m.count; i++)
+    if (!wire_get_statement(&rest, &statements[i])) return false;
+  m.rows = statements;
+  wire_put_rows(out, WIRE_STORE_ROWS, &m);
+  return cursor_end(&rest);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static again *const messages[] = {
 #define SERVICE_ROW(name, NAME, type) again_##name,
-      SERVICE_PLAIN(SERVICE_ROW) again_execute, again_open, again_opened};
+      SERVICE_PLAIN(SERVICE_ROW) again_execute, again_open, again_opened, again_query, again_rows};
   if (size == 0) return 0;
   struct span body = span_of(data + 1, size - 1);
   struct buf out = buf_new(1u << 20);

@@ -35,6 +35,21 @@
   X(ENCRYPTED_OUTPUT, "jobs.encrypted_output", "NEOCOMPUTE_ENCRYPTED_OUTPUT", "ask",                                 \
     "encrypted_output: ask (with ?encrypted=1, instead of output) or always (beside it, as the reference)")          \
   X(STRICT, "server.strict", "NEOCOMPUTE_STRICT", "auto", "missing keys stop the start: on, off or auto")            \
+  X(EGRESS_HOSTS, "egress.hosts", "NEOCOMPUTE_EGRESS_HOSTS", "",                                                     \
+    "hosts that scripts may reach: a.example *.example.org, or *; empty: none, in dev mode all")                     \
+  X(EGRESS_HTTP, "egress.http", "NEOCOMPUTE_EGRESS_HTTP", "off",                                                     \
+    "whether scripts may use http beside https: on or off")                                                          \
+  X(EGRESS_PRIVATE, "egress.private", "NEOCOMPUTE_EGRESS_PRIVATE", "",                                               \
+    "addresses that are not public and may be reached all the same: 10.1.0.0/16 ::1/128")                            \
+  X(EGRESS_CA, "egress.ca", "NEOCOMPUTE_EGRESS_CA", "/etc/ssl/certs/ca-certificates.crt",                            \
+    "PEM file of the CAs of servers that are called")                                                                \
+  X(EGRESS_NAMES, "egress.names", "NEOCOMPUTE_EGRESS_NAMES", "",                                                     \
+    "hosts(5) file that is asked instead of the resolver")                                                           \
+  X(SECRETS_STORES, "secrets.stores", "NEOCOMPUTE_SECRETS_STORES", "",                                               \
+    "where secrets are, in order: embedded, supabase, postgres; empty: supabase if its address is given, else "      \
+    "embedded")                                                                                                      \
+  X(SUPABASE_URL, "secrets.supabase_url", "SUPABASE_URL", "", "address of the Supabase project")                     \
+  X(SCRIPTS_URL, "scripts.url", "NEOCOMPUTE_SCRIPTS_URL", "", "where the apps' manifests and scripts are")           \
   X(STOP_GRACE, "server.stop_grace", "NEOCOMPUTE_STOP_GRACE", "10s", "how long held requests may finish at a stop")
 
 #define CONFIG_ID(id, name, environment, fallback, help) CONFIG_##id,

@@ -22,6 +22,11 @@
   X(LIMIT_INVALID, limit_invalid, 400, "a limit is out of its range")                                         \
   X(TOO_MANY_SECRETS, too_many_secret_refs, 400, "too many secret references (max 10)")                       \
   X(UNAUTHORIZED, unauthorized, 401, "unauthorized")                                                          \
+  X(SECRET_INVALID, secret_invalid, 400, "the secret's name, value or policy is not valid")                   \
+  X(SECRET_UNKNOWN, secret_unknown, 404, "there is no secret of that name")                                   \
+  X(SECRET_CONFLICT, secret_conflict, 409, "the secret was changed at the same time")                         \
+  X(SECRET_TOO_LARGE, secret_too_large, 413, "secret exceeds maximum size of 65536 bytes")                    \
+  X(SECRETS_AWAY, secrets_away, 503, "the secret store is away")                                              \
   X(NOT_FOUND, not_found, 404, "not found")                                                                   \
   X(JOB_NOT_FOUND, job_not_found, 404, "job not found")                                                       \
   X(METHOD_NOT_ALLOWED, method_not_allowed, 405, "method not allowed")                                        \
@@ -50,6 +55,16 @@
   X(CANCELLED, cancelled, 200, "job cancelled")                                                               \
   X(INTERRUPTED, interrupted, 200, "the service ended before the job did")                                    \
   X(SECRET_NOT_FOUND, secret_not_found, 200, "secret not found")                                              \
+  X(SECRET_FORBIDDEN, secret_forbidden, 200, "the secret's policy forbids this")                              \
+  X(SECRET_EXPIRED, secret_expired, 200, "the secret has expired")                                            \
+  X(SECRET_UNDECRYPTABLE, secret_undecryptable, 200,                                                          \
+    "the secret does not open: it was changed, moved or sealed with another key")                             \
+  X(SECRET_STORE_UNAVAILABLE, secret_store_unavailable, 200, "the secret store is away")                      \
+  X(SCRIPT_NOT_FOUND, script_not_found, 200, "the app has no such script")                                    \
+  X(SCRIPT_CHANGED, script_changed, 200, "the script is not the one that the app's manifest pins")            \
+  X(SCRIPT_STORE_INVALID, script_store_invalid, 200,                                                          \
+    "the script store answered something that is neither a manifest nor a script")                            \
+  X(SCRIPT_STORE_UNAVAILABLE, script_store_unavailable, 200, "the script store is away")                      \
   /* faults of the service */                                                                                 \
   X(WORKER_LOST, worker_lost, 500, "the worker ended before its job did")                                     \
   X(WORKER_LIED, worker_lied, 500, "the worker sent a message it may not send")                               \

@@ -75,7 +75,7 @@ static const struct bucket {
 
 /* A histogram's cells: observations in each bucket and above the last, then their sum. */
 #define SUM (BUCKETS + 1)
-#define CELLS 64u
+#define CELLS 128
 _Static_assert(COUNT(routes) * COUNT(statuses) <= CELLS && COUNT(results) <= CELLS && SUM < CELLS, "more cells");
 
 static _Atomic uint64_t cells[METRICS_COUNT][CELLS];

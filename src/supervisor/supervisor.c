@@ -315,7 +315,9 @@ static enum result start_peer(struct peer *p, const char *name) {
 static void set_up_keeper(struct supervisor *s) {
   struct buf config = buf_new(SAID_MAX), b = buf_new(SAID_MAX);
   config_put(&config, s->config);
-  wire_put_keeper_setup(&b, &(struct wire_keeper_setup){buf_span(&config), buf_span(&s->prepared.secrets.master_key)});
+  wire_put_keeper_setup(&b, &(struct wire_keeper_setup){.config = buf_span(&config),
+                                                        .master_key = buf_span(&s->prepared.secrets.master_key),
+                                                        .strict = s->prepared.secrets.strict});
   tell(&s->keeper, &b, -1);
   buf_free(&config);
 }

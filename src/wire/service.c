@@ -55,8 +55,37 @@ static const struct field gauges_fields[] = {
     FIELD(U32, wire_gauges, workers_starting), FIELD(U64, wire_gauges, workers_started),
     FIELD(U64, wire_gauges, workers_killed),   FIELD(U64, wire_gauges, receipts)};
 
-static const struct field keeper_setup_fields[] = {FIELD(BLOCK, wire_keeper_setup, config),
-                                                   FIELD(BLOCK, wire_keeper_setup, master_key)};
+static const struct field keeper_setup_fields[] = {
+    FIELD(BLOCK, wire_keeper_setup, config), FIELD(BLOCK, wire_keeper_setup, master_key),
+    FIELD(BLOCK, wire_keeper_setup, secrets_key), FIELD(BLOCK, wire_keeper_setup, supabase_key),
+    FIELD(FLAG, wire_keeper_setup, strict)};
+
+static const struct field egress_setup_fields[] = {
+    FIELD(BLOCK, wire_egress_setup, config), FIELD(BLOCK, wire_egress_setup, authorities),
+    FIELD(BLOCK, wire_egress_setup, names), FIELD(BLOCK, wire_egress_setup, database)};
+
+static const struct field secret_call_fields[] = {
+    FIELD(U64, wire_secret_call, ticket),   FIELD(U32, wire_secret_call, verb),
+    FIELD(BYTES32, wire_secret_call, user), FIELD(BLOCK, wire_secret_call, user_id),
+    FIELD(BLOCK, wire_secret_call, name),   FIELD(BLOCK, wire_secret_call, body),
+    FIELD(BLOCK, wire_secret_call, trace),  FIELD(U64, wire_secret_call, before),
+    FIELD(U32, wire_secret_call, limit)};
+
+static const struct field secreted_fields[] = {FIELD(U64, wire_secreted, ticket), FIELD(U32, wire_secreted, result),
+                                               FIELD(BLOCK, wire_secreted, detail), FIELD(BLOCK, wire_secreted, reply)};
+
+static const struct field request_fields[] = {
+    FIELD(U64, wire_request, ticket),    FIELD(BYTES32, wire_request, pool),   FIELD(U32, wire_request, flags),
+    FIELD(U32, wire_request, port),      FIELD(U32, wire_request, timeout_ms), FIELD(U32, wire_request, response_max),
+    FIELD(BLOCK, wire_request, method),  FIELD(BLOCK, wire_request, host),     FIELD(BLOCK, wire_request, target),
+    FIELD(BLOCK, wire_request, headers), FIELD(BLOCK, wire_request, body)};
+
+static const struct field response_fields[] = {
+    FIELD(U64, wire_response, ticket),  FIELD(U32, wire_response, result),    FIELD(U32, wire_response, status),
+    FIELD(BLOCK, wire_response, error), FIELD(BLOCK, wire_response, headers), FIELD(BLOCK, wire_response, location),
+    FIELD(BLOCK, wire_response, body)};
+
+static const struct field forget_fields[] = {FIELD(U64, wire_forget, ticket)};
 
 static const struct field broker_setup_fields[] = {
     FIELD(BLOCK, wire_broker_setup, config),      FIELD(BLOCK, wire_broker_setup, store),
@@ -85,11 +114,12 @@ bool wire_get_empty(struct span body) {
 }
 
 static const struct field execute_fields[] = {
-    FIELD(U64, wire_execute, ticket),      FIELD(BYTES16, wire_execute, job),    FIELD(BYTES32, wire_execute, user),
-    FIELD(U32, wire_execute, flags),       FIELD(U64, wire_execute, timeout_ms), FIELD(U64, wire_execute, memory),
-    FIELD(U64, wire_execute, steps),       FIELD(BLOCK, wire_execute, script),   FIELD(BLOCK, wire_execute, entry),
-    FIELD(BLOCK, wire_execute, input),     FIELD(BLOCK, wire_execute, nonce),    FIELD(BLOCK, wire_execute, trace),
-    FIELD(U32, wire_execute, secret_count)};
+    FIELD(U64, wire_execute, ticket),    FIELD(BYTES16, wire_execute, job),     FIELD(BYTES32, wire_execute, user),
+    FIELD(U32, wire_execute, flags),     FIELD(U64, wire_execute, timeout_ms),  FIELD(U64, wire_execute, memory),
+    FIELD(U64, wire_execute, steps),     FIELD(BLOCK, wire_execute, script),    FIELD(BLOCK, wire_execute, entry),
+    FIELD(BLOCK, wire_execute, input),   FIELD(BLOCK, wire_execute, nonce),     FIELD(BLOCK, wire_execute, trace),
+    FIELD(BLOCK, wire_execute, user_id), FIELD(BLOCK, wire_execute, app),       FIELD(BLOCK, wire_execute, name),
+    FIELD(BLOCK, wire_execute, hosts),   FIELD(U32, wire_execute, secret_count)};
 
 void wire_put_execute(struct buf *b, const struct wire_execute *m) {
   msg_begin(b, WIRE_EXECUTE);
@@ -155,4 +185,55 @@ bool wire_get_answer(struct cursor *rest, struct wire_answer *m) {
   *m = (struct wire_answer){0};
   wire_get_fields(rest, answer_fields, COUNT(answer_fields), m);
   return !rest->bad;
+}
+
+/* ---- queries of a store of secrets, and their rows ---- */
+
+static const struct field query_fields[] = {FIELD(U64, wire_query, ticket), FIELD(U32, wire_query, timeout_ms),
+                                            FIELD(U32, wire_query, count)};
+static const struct field rows_fields[] = {FIELD(U64, wire_rows, ticket), FIELD(U32, wire_rows, result),
+                                           FIELD(U32, wire_rows, count)};
+static const struct field statement_fields[] = {FIELD(U32, wire_statement, statement),
+                                                FIELD(U32, wire_statement, count)};
+
+static void put_statement(struct buf *b, const struct wire_statement *m) {
+  wire_put_fields(b, statement_fields, COUNT(statement_fields), m);
+  if (m->count > WIRE_VALUES_MAX) b->bad = true;
+  for (uint32_t i = 0; !b->bad && i < m->count; i++) buf_put_block(b, m->values[i]);
+}
+
+bool wire_get_statement(struct cursor *rest, struct wire_statement *m) {
+  *m = (struct wire_statement){0};
+  wire_get_fields(rest, statement_fields, COUNT(statement_fields), m);
+  if (rest->bad || m->count > WIRE_VALUES_MAX) return false;
+  for (uint32_t i = 0; i < m->count; i++) m->values[i] = cursor_block(rest);
+  return !rest->bad;
+}
+
+void wire_put_query(struct buf *b, enum service_type type, const struct wire_query *m) {
+  msg_begin(b, (uint8_t)type);
+  wire_put_fields(b, query_fields, COUNT(query_fields), m);
+  if (m->count > WIRE_STATEMENTS_MAX) b->bad = true;
+  for (uint32_t i = 0; !b->bad && i < m->count; i++) put_statement(b, &m->statements[i]);
+}
+
+bool wire_get_query(struct span body, struct wire_query *m, struct cursor *rest) {
+  *rest = cursor_of(body);
+  *m = (struct wire_query){0};
+  wire_get_fields(rest, query_fields, COUNT(query_fields), m);
+  return !rest->bad && m->count <= WIRE_STATEMENTS_MAX;
+}
+
+void wire_put_rows(struct buf *b, enum service_type type, const struct wire_rows *m) {
+  msg_begin(b, (uint8_t)type);
+  wire_put_fields(b, rows_fields, COUNT(rows_fields), m);
+  if (m->count > WIRE_ROWS_MAX) b->bad = true;
+  for (uint32_t i = 0; !b->bad && i < m->count; i++) put_statement(b, &m->rows[i]);
+}
+
+bool wire_get_rows(struct span body, struct wire_rows *m, struct cursor *rest) {
+  *rest = cursor_of(body);
+  *m = (struct wire_rows){0};
+  wire_get_fields(rest, rows_fields, COUNT(rows_fields), m);
+  return !rest->bad && m->count <= WIRE_ROWS_MAX;
 }

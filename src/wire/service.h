@@ -7,41 +7,55 @@
 
 #include "wire/wire.h"
 
-enum service_peer { SERVICE_SUPERVISOR, SERVICE_BROKER, SERVICE_KEEPER };
+enum service_peer { SERVICE_SUPERVISOR, SERVICE_BROKER, SERVICE_KEEPER, SERVICE_EGRESS };
+#define SERVICE_PEERS 4
 
 /* When a message may come: as the link's first, or any time after that. */
 enum service_time { SERVICE_FIRST, SERVICE_LATER };
 
 /* name, number, sender, receiver, when */
-#define SERVICE_MESSAGES(X)                                                   \
-  X(EXECUTE, 16, BROKER, KEEPER, LATER) /* run a job; ends with one ENDED */  \
-  X(CANCEL, 17, BROKER, KEEPER, LATER)                                        \
-  X(OPEN, 18, BROKER, KEEPER, LATER) /* unseal records; answered by OPENED */ \
-  X(INTERRUPT, 19, BROKER, KEEPER, LATER)                                     \
-  X(ATTEST, 20, BROKER, KEEPER, LATER)                                        \
-  X(IDENTITY, 32, KEEPER, BROKER, FIRST)                                      \
-  X(STORED, 33, KEEPER, BROKER, LATER)                                        \
-  X(LOGGED, 34, KEEPER, BROKER, LATER)                                        \
-  X(ENDED, 35, KEEPER, BROKER, LATER)                                         \
-  X(OPENED, 36, KEEPER, BROKER, LATER)                                        \
-  X(ATTESTED, 37, KEEPER, BROKER, LATER)                                      \
-  X(GAUGES, 38, KEEPER, BROKER, LATER)                                        \
-  X(KEEPER_SETUP, 48, SUPERVISOR, KEEPER, FIRST)                              \
-  X(BROKER_SETUP, 49, SUPERVISOR, BROKER, FIRST)                              \
-  X(PEER, 50, SUPERVISOR, BROKER, LATER)     /* + descriptor: the keeper */   \
-  X(CLIENT, 51, SUPERVISOR, KEEPER, LATER)   /* + descriptor: the broker */   \
-  X(LISTENER, 52, SUPERVISOR, BROKER, LATER) /* + descriptor */               \
-  X(TLS, 53, SUPERVISOR, BROKER, LATER)                                       \
-  X(WORKER_STARTED, 54, SUPERVISOR, KEEPER, LATER) /* + descriptor */         \
-  X(WORKER_GONE, 55, SUPERVISOR, KEEPER, LATER)                               \
-  X(STOP, 56, SUPERVISOR, BROKER, LATER)                                      \
-  X(WORKER_RESTORED, 57, SUPERVISOR, KEEPER, LATER)                           \
-  X(KEEPER_UP, 64, KEEPER, SUPERVISOR, FIRST)                                 \
-  X(BROKER_UP, 65, BROKER, SUPERVISOR, FIRST)                                 \
-  X(SPAWN, 66, KEEPER, SUPERVISOR, LATER)                                     \
-  X(KILL, 67, KEEPER, SUPERVISOR, LATER)                                      \
-  X(NICE, 68, KEEPER, SUPERVISOR, LATER)                                      \
-  X(DRAINED, 69, BROKER, SUPERVISOR, LATER)
+#define SERVICE_MESSAGES(X)                                                                               \
+  X(EXECUTE, 16, BROKER, KEEPER, LATER) /* run a job; ends with one ENDED */                              \
+  X(CANCEL, 17, BROKER, KEEPER, LATER)                                                                    \
+  X(OPEN, 18, BROKER, KEEPER, LATER) /* unseal records; answered by OPENED */                             \
+  X(INTERRUPT, 19, BROKER, KEEPER, LATER)                                                                 \
+  X(ATTEST, 20, BROKER, KEEPER, LATER)                                                                    \
+  X(SECRET, 21, BROKER, KEEPER, LATER)     /* a caller's secrets; answered by SECRETED */                 \
+  X(STORE_ROWS, 22, BROKER, KEEPER, LATER) /* answers STORE_QUERY */                                      \
+  X(IDENTITY, 32, KEEPER, BROKER, FIRST)                                                                  \
+  X(STORED, 33, KEEPER, BROKER, LATER)                                                                    \
+  X(LOGGED, 34, KEEPER, BROKER, LATER)                                                                    \
+  X(ENDED, 35, KEEPER, BROKER, LATER)                                                                     \
+  X(OPENED, 36, KEEPER, BROKER, LATER)                                                                    \
+  X(ATTESTED, 37, KEEPER, BROKER, LATER)                                                                  \
+  X(GAUGES, 38, KEEPER, BROKER, LATER)                                                                    \
+  X(SECRETED, 39, KEEPER, BROKER, LATER)                                                                  \
+  X(STORE_QUERY, 40, KEEPER, BROKER, LATER) /* of the embedded secret store */                            \
+  X(REQUEST, 41, KEEPER, EGRESS, LATER)     /* ends with one RESPONSE, unless FORGET comes first */       \
+  X(FORGET, 42, KEEPER, EGRESS, LATER)                                                                    \
+  X(SERVER_QUERY, 43, KEEPER, EGRESS, LATER) /* of the secret store in PostgreSQL */                      \
+  X(KEEPER_SETUP, 48, SUPERVISOR, KEEPER, FIRST)                                                          \
+  X(BROKER_SETUP, 49, SUPERVISOR, BROKER, FIRST)                                                          \
+  X(PEER, 50, SUPERVISOR, BROKER, LATER)     /* + descriptor: the keeper */                               \
+  X(CLIENT, 51, SUPERVISOR, KEEPER, LATER)   /* + descriptor: the broker */                               \
+  X(LISTENER, 52, SUPERVISOR, BROKER, LATER) /* + descriptor */                                           \
+  X(TLS, 53, SUPERVISOR, BROKER, LATER)                                                                   \
+  X(WORKER_STARTED, 54, SUPERVISOR, KEEPER, LATER) /* + descriptor */                                     \
+  X(WORKER_GONE, 55, SUPERVISOR, KEEPER, LATER)                                                           \
+  X(STOP, 56, SUPERVISOR, BROKER, LATER)                                                                  \
+  X(WORKER_RESTORED, 57, SUPERVISOR, KEEPER, LATER)                                                       \
+  X(EGRESS_SETUP, 58, SUPERVISOR, EGRESS, FIRST)                                                          \
+  X(EGRESS_PEER, 59, SUPERVISOR, EGRESS, LATER) /* + descriptor: the keeper */                            \
+  X(OUTLET, 60, SUPERVISOR, KEEPER, LATER)      /* + descriptor: egress, again if it was started again */ \
+  X(KEEPER_UP, 64, KEEPER, SUPERVISOR, FIRST)                                                             \
+  X(BROKER_UP, 65, BROKER, SUPERVISOR, FIRST)                                                             \
+  X(SPAWN, 66, KEEPER, SUPERVISOR, LATER)                                                                 \
+  X(KILL, 67, KEEPER, SUPERVISOR, LATER)                                                                  \
+  X(NICE, 68, KEEPER, SUPERVISOR, LATER)                                                                  \
+  X(DRAINED, 69, BROKER, SUPERVISOR, LATER)                                                               \
+  X(EGRESS_UP, 70, EGRESS, SUPERVISOR, FIRST)                                                             \
+  X(RESPONSE, 80, EGRESS, KEEPER, LATER)                                                                  \
+  X(SERVER_ROWS, 81, EGRESS, KEEPER, LATER) /* answers SERVER_QUERY */
 
 #define SERVICE_NUMBER(name, number, sender, receiver, when) WIRE_##name = number,
 enum service_type { SERVICE_MESSAGES(SERVICE_NUMBER) };
@@ -73,6 +87,9 @@ struct wire_execute {
   uint32_t flags;
   uint64_t timeout_ms, memory, steps;
   struct span script, entry, input, nonce, trace;
+  struct span user_id;   /* what `user` is the hash of: stores of secrets that others fill know it by that */
+  struct span app, name; /* instead of a script: one of an app's manifest */
+  struct span hosts;     /* base/hosts.h: of those that may be reached at all, only these; empty: all of them */
   uint32_t secret_count;
   struct span secrets[WIRE_SECRETS_MAX]; /* names */
 };
@@ -109,6 +126,77 @@ struct wire_interrupt {
 struct wire_attest {
   uint64_t ticket;
   struct span nonce;
+};
+
+/* SECRET: what a caller asks about secrets of theirs. `body` is the request's, JSON, for SECRET_PUT and SECRET_POLICY.
+ */
+enum wire_secret_verb { SECRET_PUT = 1, SECRET_LIST, SECRET_DELETE, SECRET_AUDIT, SECRET_POLICY };
+struct wire_secret_call {
+  uint64_t ticket;
+  uint32_t verb;
+  uint8_t user[32];
+  struct span user_id, name, body, trace;
+  uint64_t before; /* SECRET_AUDIT: only rows with ids below this one; 0: from the newest */
+  uint32_t limit;  /* SECRET_AUDIT: 1..1000 */
+};
+struct wire_secreted {
+  uint64_t ticket;
+  uint32_t result;
+  struct span detail; /* what is wrong, in words for the caller; or empty */
+  struct span reply;  /* JSON; empty: none (204) */
+};
+
+/* REQUEST: one HTTP exchange, no redirects. The keeper says where to; nothing in here is parsed once more. */
+enum wire_request_flag {
+  WIRE_REQUEST_PLAIN = 1,   /* http, not https */
+  WIRE_REQUEST_OPERATOR = 2 /* an address of the operator's own choice: it may be a private one */
+};
+#define WIRE_REQUEST_HEADERS_MAX 16384u
+struct wire_request {
+  uint64_t ticket;
+  uint8_t pool[32]; /* connections are shared by equal ones only: the user; zeros for the service itself */
+  uint32_t flags, port, timeout_ms;
+  uint32_t response_max; /* bytes of body */
+  struct span method;    /* a token of upper case letters */
+  struct span host;      /* lower case; an IPv6 address in brackets */
+  struct span target;    /* path and query; visible ASCII, begins with / */
+  struct span headers;   /* wire_put_header; names in lower case, no host, content-length or connection */
+  struct span body;
+};
+/* RESPONSE. RESULT_OK, or RESULT_FETCH_ADDRESS, _TIMEOUT, _TLS, _FAILED, _RESPONSE, _HEADERS: then only `error` says
+ * something. */
+struct wire_response {
+  uint64_t ticket;
+  uint32_t result, status;
+  struct span error;    /* a sentence, without anything of the request but its host */
+  struct span headers;  /* wire_put_header; names in lower case, as they came in order */
+  struct span location; /* of a redirect: absolute, resolved (RFC 3986 §5), without fragment; else empty */
+  struct span body;
+};
+struct wire_forget {
+  uint64_t ticket;
+};
+
+/* STORE_QUERY and SERVER_QUERY: statements of wire/statements.h, done all or none, in order. Answered by rows. */
+#define WIRE_VALUES_MAX 9u
+#define WIRE_STATEMENTS_MAX 32u
+struct wire_statement {
+  uint32_t statement; /* enum secret_statement */
+  uint32_t count;
+  struct span values[WIRE_VALUES_MAX]; /* UTF-8 without U+0000 */
+};
+struct wire_query {
+  uint64_t ticket;
+  uint32_t timeout_ms, count;
+  const struct wire_statement *statements; /* put reads it; wire_get_statement reads them one by one */
+};
+/* A row's `statement` is the index in the query of the one it answers. */
+#define WIRE_ROWS_MAX 4096u
+struct wire_rows {
+  uint64_t ticket;
+  uint32_t result; /* RESULT_OK, RESULT_SECRET_STORE_UNAVAILABLE or RESULT_SECRET_CONFLICT: nothing was done then */
+  uint32_t count;
+  const struct wire_statement *rows; /* put reads it; wire_get_statement reads them one by one */
 };
 
 /* IDENTITY: what the keeper is, once its first worker is ready. */
@@ -170,8 +258,19 @@ struct wire_gauges {
 
 /* KEEPER_SETUP: keys come here and nowhere else. */
 struct wire_keeper_setup {
-  struct span config;     /* config_put */
-  struct span master_key; /* COMPUTE_MASTER_KEY, at least 32 bytes; empty: make an ephemeral one */
+  struct span config;       /* config_put */
+  struct span master_key;   /* COMPUTE_MASTER_KEY, at least 32 bytes; empty: make an ephemeral one */
+  struct span secrets_key;  /* SECRETS_MASTER_KEY, 32 bytes, of the reference's secret store; or empty */
+  struct span supabase_key; /* SUPABASE_SERVICE_KEY, text; or empty */
+  bool strict;              /* see the configuration */
+};
+
+/* EGRESS_SETUP */
+struct wire_egress_setup {
+  struct span config;
+  struct span authorities; /* PEM of the CAs that servers are verified with */
+  struct span names;       /* hosts(5) text that is asked instead of the resolver; or empty */
+  struct span database;    /* connection string of libpq for the secret store; or empty */
 };
 
 struct wire_broker_setup {
@@ -236,6 +335,13 @@ struct wire_up {
   X(worker_gone, WORKER_GONE, worker) \
   X(worker_restored, WORKER_RESTORED, worker) \
   X(stop, STOP, stop) \
+  X(secret_call, SECRET, secret_call) \
+  X(secreted, SECRETED, secreted) \
+  X(request, REQUEST, request) \
+  X(response, RESPONSE, response) \
+  X(forget, FORGET, forget) \
+  X(egress_setup, EGRESS_SETUP, egress_setup) \
+  X(egress_up, EGRESS_UP, up) \
   X(keeper_up, KEEPER_UP, up) \
   X(broker_up, BROKER_UP, up) \
   X(spawn, SPAWN, worker) \
@@ -249,7 +355,7 @@ struct wire_up {
 SERVICE_PLAIN(SERVICE_DECLARE)
 #undef SERVICE_DECLARE
 
-/* PEER, CLIENT, DRAINED: no body but the type. */
+/* PEER, CLIENT, EGRESS_PEER, OUTLET, DRAINED: no body but the type. */
 void wire_put_empty(struct buf *b, enum service_type type);
 bool wire_get_empty(struct span body);
 
@@ -264,3 +370,9 @@ bool wire_get_record(struct cursor *rest, struct wire_record *m);
 void wire_put_opened(struct buf *b, const struct wire_opened *m);
 bool wire_get_opened(struct span body, struct wire_opened *m, struct cursor *rest);
 bool wire_get_answer(struct cursor *rest, struct wire_answer *m);
+
+void wire_put_query(struct buf *b, enum service_type type, const struct wire_query *m);
+bool wire_get_query(struct span body, struct wire_query *m, struct cursor *rest);
+void wire_put_rows(struct buf *b, enum service_type type, const struct wire_rows *m);
+bool wire_get_rows(struct span body, struct wire_rows *m, struct cursor *rest);
+bool wire_get_statement(struct cursor *rest, struct wire_statement *m);

@@ -35,6 +35,13 @@ static const struct rule rules[] = {
     {64, SERVICE_KEEPER, SERVICE_SUPERVISOR, true},  {65, SERVICE_BROKER, SERVICE_SUPERVISOR, true},
     {66, SERVICE_KEEPER, SERVICE_SUPERVISOR, false}, {67, SERVICE_KEEPER, SERVICE_SUPERVISOR, false},
     {68, SERVICE_KEEPER, SERVICE_SUPERVISOR, false}, {69, SERVICE_BROKER, SERVICE_SUPERVISOR, false},
+    {21, SERVICE_BROKER, SERVICE_KEEPER, false},     {22, SERVICE_BROKER, SERVICE_KEEPER, false},
+    {39, SERVICE_KEEPER, SERVICE_BROKER, false},     {40, SERVICE_KEEPER, SERVICE_BROKER, false},
+    {41, SERVICE_KEEPER, SERVICE_EGRESS, false},     {42, SERVICE_KEEPER, SERVICE_EGRESS, false},
+    {43, SERVICE_KEEPER, SERVICE_EGRESS, false},     {58, SERVICE_SUPERVISOR, SERVICE_EGRESS, true},
+    {59, SERVICE_SUPERVISOR, SERVICE_EGRESS, false}, {60, SERVICE_SUPERVISOR, SERVICE_KEEPER, false},
+    {70, SERVICE_EGRESS, SERVICE_SUPERVISOR, true},  {80, SERVICE_EGRESS, SERVICE_KEEPER, false},
+    {81, SERVICE_EGRESS, SERVICE_KEEPER, false},
 };
 
 static const struct rule *rule_of(unsigned type) {
@@ -48,8 +55,9 @@ static void test_order(void **state) {
   (void)state;
   for (unsigned type = 0; type < 256; type++) {
     const struct rule *rule = rule_of(type);
-    for (unsigned link = 0; link < 9; link++) {
-      enum service_peer sender = (enum service_peer)(link / 3), receiver = (enum service_peer)(link % 3);
+    for (unsigned link = 0; link < SERVICE_PEERS * SERVICE_PEERS; link++) {
+      enum service_peer sender = (enum service_peer)(link / SERVICE_PEERS),
+                        receiver = (enum service_peer)(link % SERVICE_PEERS);
       bool right = rule != NULL && rule->sender == sender && rule->receiver == receiver;
       bool begun = false;
       assert_int_equal(service_in_order(sender, receiver, (uint8_t)type, &begun), right && rule->first);
@@ -129,6 +137,32 @@ static bool again_opened(struct span body, struct buf *again) {
   return cursor_end(&rest);
 }
 
+static struct wire_statement statements[WIRE_ROWS_MAX];
+
+static bool statements_again(struct cursor *rest, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++)
+    if (!wire_get_statement(rest, &statements[i])) return false;
+  return cursor_end(rest);
+}
+
+static bool again_query(struct span body, struct buf *again) {
+  struct wire_query m;
+  struct cursor rest;
+  if (!wire_get_query(body, &m, &rest) || !statements_again(&rest, m.count)) return false;
+  m.statements = statements;
+  wire_put_query(again, WIRE_STORE_QUERY, &m);
+  return true;
+}
+
+static bool again_rows(struct span body, struct buf *again) {
+  struct wire_rows m;
+  struct cursor rest;
+  if (!wire_get_rows(body, &m, &rest) || !statements_again(&rest, m.count)) return false;
+  m.rows = statements;
+  wire_put_rows(again, WIRE_SERVER_ROWS, &m);
+  return true;
+}
+
 /* The body survives a round trip whole, and in no other length. */
 static void assert_round_trip(const struct buf *sent, uint8_t type, round_trip *again) {
   struct buf back = buf_new(1u << 20), longer = buf_new(1u << 20);
@@ -168,7 +202,18 @@ static const struct wire_logged sample_logged = {2, 4, TEXT("hello")};
 static const struct wire_ended sample_ended = {3, RESULT_CANCELLED, TEXT("{}"), TEXT("sealed"), 4, 5, 6};
 static const struct wire_attested sample_attested = {3, RESULT_OK, TEXT("{}")};
 static const struct wire_gauges sample_gauges = {1, 2, 3, 4, 5, UINT64_MAX};
-static const struct wire_keeper_setup sample_keeper_setup = {TEXT("config"), {filling, 64}};
+static const struct wire_keeper_setup sample_keeper_setup = {
+    TEXT("config"), {filling, 64}, {filling, 32}, TEXT("key"), true};
+static const struct wire_egress_setup sample_egress_setup = {TEXT("config"), TEXT("PEM"), TEXT(""), TEXT("host=db")};
+static const struct wire_secret_call sample_secret_call = {
+    1, SECRET_PUT, {1, 2}, TEXT("user"), TEXT("name"), TEXT("{}"), TEXT("trace"), UINT64_MAX, 1000};
+static const struct wire_secreted sample_secreted = {2, RESULT_OK, TEXT("detail"), TEXT("[]")};
+static const struct wire_request sample_request = {1,         {3, 4},          WIRE_REQUEST_PLAIN, 443,
+                                                   30000,     5u << 20,        TEXT("POST"),       TEXT("[::1]"),
+                                                   TEXT("/"), TEXT("headers"), {filling, 64}};
+static const struct wire_response sample_response = {
+    1, RESULT_OK, 302, TEXT(""), TEXT("headers"), TEXT("https://a/"), {filling, 64}};
+static const struct wire_forget sample_forget = {9};
 static const struct wire_broker_setup sample_broker_setup = {TEXT("config"), TEXT("/db"), TEXT(""),
                                                              TEXT("{}"),     TEXT("PEM"), true};
 static const struct wire_listener sample_listener = {WIRE_LISTENER_METRICS, TEXT("127.0.0.1:1")};
@@ -225,6 +270,10 @@ static struct wire_execute sample_execute(uint32_t secrets) {
                            .entry = TEXT("main"),
                            .input = TEXT("{}"),
                            .nonce = TEXT("n"),
+                           .user_id = TEXT("somebody"),
+                           .app = TEXT("app"),
+                           .name = TEXT("script"),
+                           .hosts = TEXT("*.example"),
                            .secret_count = secrets};
   for (uint32_t i = 0; i < secrets && i < WIRE_SECRETS_MAX; i++) m.secrets[i] = span_of(filling, i);
   return m;
@@ -299,6 +348,26 @@ static void test_lists(void **state) {
   buf_free(&b);
 }
 
+static void test_queries(void **state) {
+  (void)state;
+  static const struct wire_statement some[] = {{1, 2, {TEXT("user"), TEXT("name")}}, {6, 0, {{NULL, 0}}}};
+  struct buf b = buf_new(4096);
+  for (uint32_t count = 0; count <= COUNT(some); count++) {
+    wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 5000, count, some});
+    assert_round_trip(&b, WIRE_STORE_QUERY, again_query);
+    wire_put_rows(&b, WIRE_SERVER_ROWS, &(struct wire_rows){1, RESULT_OK, count, some});
+    assert_round_trip(&b, WIRE_SERVER_ROWS, again_rows);
+  }
+  static const struct wire_statement wide = {1, WIRE_VALUES_MAX + 1, {{NULL, 0}}};
+  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 1, 1, &wide});
+  assert_true(b.bad);
+  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 1, WIRE_STATEMENTS_MAX + 1, some});
+  assert_true(b.bad);
+  wire_put_rows(&b, WIRE_SERVER_ROWS, &(struct wire_rows){1, 0, WIRE_ROWS_MAX + 1, some});
+  assert_true(b.bad);
+  buf_free(&b);
+}
+
 static void test_flags_are_zero_or_one(void **state) {
   (void)state;
   struct buf b = buf_new(4096);
@@ -314,7 +383,7 @@ static void test_flags_are_zero_or_one(void **state) {
 
 static void test_empty_messages(void **state) {
   (void)state;
-  static const enum service_type types[] = {WIRE_PEER, WIRE_CLIENT, WIRE_DRAINED};
+  static const enum service_type types[] = {WIRE_PEER, WIRE_CLIENT, WIRE_DRAINED, WIRE_EGRESS_PEER, WIRE_OUTLET};
   struct buf b = buf_new(100);
   for (size_t i = 0; i < COUNT(types); i++) {
     wire_put_empty(&b, types[i]);
@@ -336,6 +405,7 @@ int main(void) {
       cmocka_unit_test(test_execute),
       cmocka_unit_test(test_counts),
       cmocka_unit_test(test_lists),
+      cmocka_unit_test(test_queries),
       cmocka_unit_test(test_flags_are_zero_or_one),
       cmocka_unit_test(test_empty_messages),
   };
