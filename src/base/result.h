@@ -65,6 +65,19 @@
   X(SCRIPT_STORE_INVALID, script_store_invalid, 200,                                                          \
     "the script store answered something that is neither a manifest nor a script")                            \
   X(SCRIPT_STORE_UNAVAILABLE, script_store_unavailable, 200, "the script store is away")                      \
+  /* requests of a script to the outside that failed: it may catch them */                                    \
+  X(FETCH_UNAVAILABLE, fetch_unavailable, 200, "fetch is not available here")                                 \
+  X(FETCH_FORBIDDEN, fetch_forbidden, 200, "the host is not allowed")                                         \
+  X(FETCH_ADDRESS, fetch_address_forbidden, 200, "the host's address is not allowed")                         \
+  X(FETCH_INVALID, fetch_invalid, 200, "the request cannot be sent")                                          \
+  X(FETCH_TOO_MANY, fetch_too_many, 200, "too many requests (max 20)")                                        \
+  X(FETCH_BODY, fetch_body_too_large, 200, "the request's body exceeds maximum size of 1048576 bytes")        \
+  X(FETCH_RESPONSE, fetch_response_too_large, 200, "the response exceeds maximum size of 5242880 bytes")      \
+  X(FETCH_HEADERS, fetch_headers_too_large, 200, "the headers exceed maximum size of 16384 bytes")            \
+  X(FETCH_REDIRECTS, fetch_too_many_redirects, 200, "too many redirects (max 10)")                            \
+  X(FETCH_TIMEOUT, fetch_timeout, 200, "the host did not answer in time")                                     \
+  X(FETCH_TLS, fetch_tls, 200, "the host's certificate is not trusted, or the handshake failed")              \
+  X(FETCH_FAILED, fetch_failed, 200, "the host cannot be reached, or broke off")                              \
   /* faults of the service */                                                                                 \
   X(WORKER_LOST, worker_lost, 500, "the worker ended before its job did")                                     \
   X(WORKER_LIED, worker_lied, 500, "the worker sent a message it may not send")                               \

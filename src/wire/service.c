@@ -196,7 +196,7 @@ static const struct field rows_fields[] = {FIELD(U64, wire_rows, ticket), FIELD(
 static const struct field statement_fields[] = {FIELD(U32, wire_statement, statement),
                                                 FIELD(U32, wire_statement, count)};
 
-static void put_statement(struct buf *b, const struct wire_statement *m) {
+void wire_put_statement(struct buf *b, const struct wire_statement *m) {
   wire_put_fields(b, statement_fields, COUNT(statement_fields), m);
   if (m->count > WIRE_VALUES_MAX) b->bad = true;
   for (uint32_t i = 0; !b->bad && i < m->count; i++) buf_put_block(b, m->values[i]);
@@ -214,7 +214,7 @@ void wire_put_query(struct buf *b, enum service_type type, const struct wire_que
   msg_begin(b, (uint8_t)type);
   wire_put_fields(b, query_fields, COUNT(query_fields), m);
   if (m->count > WIRE_STATEMENTS_MAX) b->bad = true;
-  for (uint32_t i = 0; !b->bad && i < m->count; i++) put_statement(b, &m->statements[i]);
+  for (uint32_t i = 0; !b->bad && i < m->count; i++) wire_put_statement(b, &m->statements[i]);
 }
 
 bool wire_get_query(struct span body, struct wire_query *m, struct cursor *rest) {
@@ -228,7 +228,7 @@ void wire_put_rows(struct buf *b, enum service_type type, const struct wire_rows
   msg_begin(b, (uint8_t)type);
   wire_put_fields(b, rows_fields, COUNT(rows_fields), m);
   if (m->count > WIRE_ROWS_MAX) b->bad = true;
-  for (uint32_t i = 0; !b->bad && i < m->count; i++) put_statement(b, &m->rows[i]);
+  for (uint32_t i = 0; !b->bad && i < m->count; i++) wire_put_statement(b, &m->rows[i]);
 }
 
 bool wire_get_rows(struct span body, struct wire_rows *m, struct cursor *rest) {

@@ -375,4 +375,6 @@ void wire_put_query(struct buf *b, enum service_type type, const struct wire_que
 bool wire_get_query(struct span body, struct wire_query *m, struct cursor *rest);
 void wire_put_rows(struct buf *b, enum service_type type, const struct wire_rows *m);
 bool wire_get_rows(struct span body, struct wire_rows *m, struct cursor *rest);
+/* One of a list, to be read back with wire_get_statement: rows as they are gathered. */
+void wire_put_statement(struct buf *b, const struct wire_statement *m);
 bool wire_get_statement(struct cursor *rest, struct wire_statement *m);

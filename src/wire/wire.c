@@ -58,7 +58,34 @@ static const struct field done_fields[] = {FIELD(U64, wire_done, id),
                                            FIELD(U64, wire_done, repeat_p99_ns),
                                            FIELD(U64, wire_done, repeat_max_ns)};
 
+static const struct field fetch_fields[] = {FIELD(U64, wire_fetch, id),        FIELD(U32, wire_fetch, number),
+                                            FIELD(BLOCK, wire_fetch, method),  FIELD(BLOCK, wire_fetch, url),
+                                            FIELD(BLOCK, wire_fetch, headers), FIELD(BLOCK, wire_fetch, body),
+                                            FIELD(U8, wire_fetch, redirect)};
+
+static const struct field abort_fields[] = {FIELD(U64, wire_abort, id), FIELD(U32, wire_abort, number)};
+
+static const struct field fetched_fields[] = {
+    FIELD(U64, wire_fetched, id),          FIELD(U32, wire_fetched, number),    FIELD(U32, wire_fetched, result),
+    FIELD(BLOCK, wire_fetched, error),     FIELD(U32, wire_fetched, status),    FIELD(BLOCK, wire_fetched, url),
+    FIELD(FLAG, wire_fetched, redirected), FIELD(BLOCK, wire_fetched, headers), FIELD(BLOCK, wire_fetched, body)};
+
 PLAIN_MESSAGE(ready, READY, ready)
+PLAIN_MESSAGE(fetch, FETCH, fetch)
+PLAIN_MESSAGE(abort, ABORT, abort)
+PLAIN_MESSAGE(fetched, FETCHED, fetched)
+
+void wire_put_header(struct buf *b, struct span name, struct span value) {
+  buf_put_block(b, name);
+  buf_put_block(b, value);
+}
+
+bool wire_get_header(struct cursor *rest, struct span *name, struct span *value) {
+  if (rest->rest.len == 0) return false;
+  *name = cursor_block(rest);
+  *value = cursor_block(rest);
+  return !rest->bad;
+}
 PLAIN_MESSAGE(log, LOG, log)
 PLAIN_MESSAGE(done, DONE, done)
 

@@ -18,7 +18,10 @@ enum wire_state { WIRE_STARTING = 1, WIRE_IDLE = 2, WIRE_BUSY = 4 };
   X(READY, 1, WIRE_WORKER, WIRE_STARTING, WIRE_IDLE) \
   X(JOB, 2, WIRE_KEEPER, WIRE_IDLE, WIRE_BUSY)       \
   X(LOG, 3, WIRE_WORKER, WIRE_BUSY, 0)               \
-  X(DONE, 4, WIRE_WORKER, WIRE_BUSY, WIRE_IDLE)
+  X(DONE, 4, WIRE_WORKER, WIRE_BUSY, WIRE_IDLE)      \
+  X(FETCH, 5, WIRE_WORKER, WIRE_BUSY, 0)             \
+  X(ABORT, 6, WIRE_WORKER, WIRE_BUSY, 0)             \
+  X(FETCHED, 7, WIRE_KEEPER, WIRE_BUSY | WIRE_IDLE, 0) /* for a job that is over: dropped */
 
 #define WIRE_NUMBER(name, number, sender, states, next) WIRE_##name = number,
 enum wire_type { WIRE_MESSAGES(WIRE_NUMBER) };
@@ -85,6 +88,44 @@ struct wire_done {
   uint64_t repeat_p50_ns, repeat_p90_ns, repeat_p99_ns, repeat_max_ns;
 };
 
+/* FETCH: a request to the outside; answered by one FETCHED, in any order, unless the job ends first. */
+#define WIRE_FETCHES_MAX 20u /* of one job; `number` goes from 1 up to this */
+#define WIRE_FETCH_URL_MAX 8192u
+#define WIRE_FETCH_HEADERS_MAX 16384u
+#define WIRE_FETCH_BODY_MAX 1048576u
+#define WIRE_FETCHED_BODY_MAX 5242880u
+#define WIRE_FETCHED_MAX (WIRE_FETCHED_BODY_MAX + WIRE_FETCH_HEADERS_MAX + 2 * WIRE_FETCH_URL_MAX)
+enum wire_redirect { WIRE_REDIRECT_FOLLOW, WIRE_REDIRECT_ERROR, WIRE_REDIRECT_MANUAL };
+struct wire_fetch {
+  uint64_t id; /* the job's */
+  uint32_t number;
+  struct span method, url;
+  struct span headers; /* a list: wire_put_header */
+  struct span body;
+  uint8_t redirect; /* enum wire_redirect */
+};
+
+/* ABORT: nobody waits for that answer any more. */
+struct wire_abort {
+  uint64_t id;
+  uint32_t number;
+};
+
+/* FETCHED: RESULT_OK and the response, or why there is none, with a sentence. */
+struct wire_fetched {
+  uint64_t id;
+  uint32_t number, result;
+  struct span error;
+  uint32_t status;
+  struct span url; /* of the last hop */
+  bool redirected;
+  struct span headers, body;
+};
+
+/* A list of header fields: one behind the other, read until the cursor is empty. */
+void wire_put_header(struct buf *b, struct span name, struct span value);
+bool wire_get_header(struct cursor *rest, struct span *name, struct span *value);
+
 /* Each put fills `b` with a whole message for msg_send_built; each get reads a body, false if it does not fit. What get
  * returns points into the body. */
 void wire_put_ready(struct buf *b, const struct wire_ready *m);
@@ -93,5 +134,11 @@ void wire_put_job(struct buf *b, const struct wire_job *m);
 bool wire_get_job(struct span body, struct wire_job *m);
 void wire_put_log(struct buf *b, const struct wire_log *m);
 bool wire_get_log(struct span body, struct wire_log *m);
+void wire_put_fetch(struct buf *b, const struct wire_fetch *m);
+bool wire_get_fetch(struct span body, struct wire_fetch *m);
+void wire_put_abort(struct buf *b, const struct wire_abort *m);
+bool wire_get_abort(struct span body, struct wire_abort *m);
+void wire_put_fetched(struct buf *b, const struct wire_fetched *m);
+bool wire_get_fetched(struct span body, struct wire_fetched *m);
 void wire_put_done(struct buf *b, const struct wire_done *m);
 bool wire_get_done(struct span body, struct wire_done *m);

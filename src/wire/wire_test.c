@@ -92,6 +92,49 @@ static void test_bad_fields(void **state) {
   buf_free(&b);
 }
 
+/* What goes in comes out, and in no other length. */
+static void test_fetches(void **state) {
+  (void)state;
+  struct buf b = buf_new(4096), headers = buf_new(100);
+  struct span name, value;
+  wire_put_header(&headers, span_text("accept"), span_text("*/*"));
+  wire_put_header(&headers, span_text("x"), span_text(""));
+  const struct wire_fetch sent = {7, 1, span_text("POST"), span_text("https://a/"), buf_span(&headers), span_text("b"),
+                                  2};
+  struct wire_fetch got;
+  wire_put_fetch(&b, &sent);
+  for (size_t len = 0; len < b.len - MSG_HEADER; len++)
+    assert_false(wire_get_fetch(span_of(b.data + MSG_HEADER, len), &got));
+  assert_true(wire_get_fetch(body_of(&b), &got));
+  assert_int_equal(got.id + got.number + got.redirect, 10);
+  assert_true(span_is(got.method, "POST") && span_is(got.url, "https://a/") && span_is(got.body, "b"));
+  struct cursor rest = cursor_of(got.headers);
+  assert_true(wire_get_header(&rest, &name, &value));
+  assert_true(span_is(name, "accept") && span_is(value, "*/*"));
+  assert_true(wire_get_header(&rest, &name, &value));
+  assert_true(span_is(name, "x") && value.len == 0);
+  assert_false(wire_get_header(&rest, &name, &value));
+  assert_true(cursor_end(&rest));
+  rest = cursor_of(span_of(got.headers.data, got.headers.len - 1)); /* half a field */
+  assert_true(wire_get_header(&rest, &name, &value));
+  assert_false(wire_get_header(&rest, &name, &value));
+  assert_false(cursor_end(&rest));
+  const struct wire_fetched answer = {
+      7, 1, RESULT_OK, span_text(""), 200, span_text("https://b/"), true, buf_span(&headers), span_text("ok")};
+  struct wire_fetched back;
+  wire_put_fetched(&b, &answer);
+  for (size_t len = 0; len < b.len - MSG_HEADER; len++)
+    assert_false(wire_get_fetched(span_of(b.data + MSG_HEADER, len), &back));
+  assert_true(wire_get_fetched(body_of(&b), &back));
+  assert_true(back.redirected && back.status == 200 && span_is(back.url, "https://b/") && span_is(back.body, "ok"));
+  struct wire_abort abort_sent = {7, 20}, abort_got;
+  wire_put_abort(&b, &abort_sent);
+  assert_true(wire_get_abort(body_of(&b), &abort_got));
+  assert_int_equal(abort_got.id * 100 + abort_got.number, 720);
+  buf_free(&b);
+  buf_free(&headers);
+}
+
 static void test_order(void **state) {
   (void)state;
   enum wire_state s = WIRE_STARTING;
@@ -103,9 +146,17 @@ static void test_order(void **state) {
   assert_false(wire_in_order(WIRE_WORKER, WIRE_READY, &s));
   assert_false(wire_in_order(WIRE_WORKER, WIRE_LOG, &s));
   assert_false(wire_in_order(WIRE_WORKER, WIRE_JOB, &s));
+  assert_false(wire_in_order(WIRE_WORKER, WIRE_FETCH, &s));
+  assert_false(wire_in_order(WIRE_WORKER, WIRE_ABORT, &s));
+  assert_true(wire_in_order(WIRE_KEEPER, WIRE_FETCHED, &s)); /* late: for the last job */
+  assert_int_equal(s, WIRE_IDLE);
   assert_true(wire_in_order(WIRE_KEEPER, WIRE_JOB, &s));
   assert_false(wire_in_order(WIRE_KEEPER, WIRE_JOB, &s));
   assert_true(wire_in_order(WIRE_WORKER, WIRE_LOG, &s));
+  assert_true(wire_in_order(WIRE_WORKER, WIRE_FETCH, &s));
+  assert_true(wire_in_order(WIRE_WORKER, WIRE_ABORT, &s));
+  assert_true(wire_in_order(WIRE_KEEPER, WIRE_FETCHED, &s));
+  assert_false(wire_in_order(WIRE_WORKER, WIRE_FETCHED, &s));
   assert_int_equal(s, WIRE_BUSY);
   assert_true(wire_in_order(WIRE_WORKER, WIRE_DONE, &s));
   assert_int_equal(s, WIRE_IDLE);
@@ -172,8 +223,9 @@ int main(void) {
   signal(SIGPIPE, SIG_IGN);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_job_round_trip), cmocka_unit_test(test_no_other_length),
-      cmocka_unit_test(test_bad_fields),     cmocka_unit_test(test_order),
-      cmocka_unit_test(test_large_bodies),   cmocka_unit_test(test_end_of_stream),
+      cmocka_unit_test(test_bad_fields),     cmocka_unit_test(test_fetches),
+      cmocka_unit_test(test_order),          cmocka_unit_test(test_large_bodies),
+      cmocka_unit_test(test_end_of_stream),
   };
   return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
 }

@@ -202,6 +202,7 @@ static int loop(void) {
     struct wire_job job;
     enum wire_state state = WIRE_IDLE;
     if (msg_receive(SANDBOX_SOCKET, &type, &body) != RESULT_OK) return 0; /* the keeper is gone */
+    if (type == WIRE_FETCHED) continue; /* for a job that is over */
     if (!wire_in_order(WIRE_KEEPER, type, &state) || !wire_get_job(buf_span(&body), &job)) return 1;
     go_on = serve(&job);
     wipe(body.data, body.len);
