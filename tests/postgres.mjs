@@ -1,0 +1,46 @@
+// A PostgreSQL server of the test's own, from Debian's binaries: data in a directory of its own, one Unix socket, no TCP unless asked.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const binaries = () => {
+  const root = '/usr/lib/postgresql';
+  return join(root, readdirSync(root).sort((a, b) => b - a)[0], 'bin');
+};
+
+// Root may not run it: then the user that Debian made for it does.
+const owner = () => {
+  if (process.getuid() !== 0) return {};
+  const [, , uid, gid] = readFileSync('/etc/passwd', 'utf8').split('\n').find((l) => l.startsWith('postgres:')).split(':');
+  return { uid: Number(uid), gid: Number(gid) };
+};
+
+export async function startPostgres({ schema = true } = {}) {
+  const directory = mkdtempSync(join(tmpdir(), 'pg-')), data = join(directory, 'data'), bin = binaries(), as = owner();
+  chmodSync(directory, 0o755);
+  if (as.uid !== undefined) chownSync(directory, as.uid, as.gid);
+  execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'neocompute', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], { stdio: 'ignore', cwd: directory, ...as });
+  let server;
+  const boot = async () => {
+    server = spawn(join(bin, 'postgres'), ['-D', data, '-k', directory, '-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'shared_buffers=8MB'], { stdio: 'ignore', cwd: directory, ...as });
+    for (let i = 0; i < 100; i++) {
+      if (spawnSync(join(bin, 'pg_isready'), ['-h', directory, '-U', 'neocompute'], { stdio: 'ignore' }).status === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error('PostgreSQL does not start');
+  };
+  const sql = (text) => execFileSync(join(bin, 'psql'), ['-h', directory, '-U', 'neocompute', '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-AtqX'], { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] });
+  const halt = async () => {
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    server.kill('SIGINT'); // fast shutdown
+    await ended;
+  };
+  await boot();
+  if (schema) sql(readFileSync(new URL('../deploy/postgres/secrets.sql', import.meta.url), 'utf8'));
+  return {
+    connection: `host=${directory} user=neocompute dbname=postgres`, directory, sql, halt, boot,
+    pause: () => server.kill('SIGSTOP'), resume: () => server.kill('SIGCONT'), pid: () => server.pid,
+    async stop() { await halt(); rmSync(directory, { recursive: true, force: true }); },
+  };
+}
