@@ -18,6 +18,7 @@
   X(SCRIPT_TOO_LARGE, script_too_large, 413, "script exceeds maximum size of 102400 bytes")                   \
   X(INPUT_INVALID, input_invalid, 400, "input is not one valid JSON value")                                   \
   X(INPUT_TOO_LARGE, input_too_large, 413, "input exceeds maximum size of 1048576 bytes")                     \
+  X(SEALED_INVALID, sealed_invalid, 400, "what was sealed does not open with the service's key")              \
   X(ENTRY_INVALID, entry_invalid, 400, "entry point is not a valid name")                                     \
   X(LIMIT_INVALID, limit_invalid, 400, "a limit is out of its range")                                         \
   X(TOO_MANY_SECRETS, too_many_secret_refs, 400, "too many secret references (max 10)")                       \

@@ -5,9 +5,6 @@
 #include "crypto/random.h"
 #include "crypto/state.h"
 
-#define NONCE 12u
-#define TAG 16u
-
 static bool fits(struct span s) {
   return s.len <= INT_MAX - AEAD_OVERHEAD;
 }
@@ -24,23 +21,24 @@ static bool update(EVP_CIPHER_CTX *context, uint8_t *out, struct span in) {
   return in.len == 0 || (EVP_CipherUpdate(context, out, &len, in.data, (int)in.len) == 1 && (size_t)len == in.len);
 }
 
-static bool seal_into(const uint8_t *key, struct span aad, struct span plain, uint8_t *out) {
+static bool seal_into(const uint8_t *key, const uint8_t *nonce, struct span aad, struct span plain, uint8_t *out) {
   EVP_CIPHER_CTX *context = crypto_state()->cipher;
-  uint8_t *tag = out + NONCE + plain.len;
+  uint8_t *tag = out + plain.len;
   int len = 0;
-  return random_bytes(out, NONCE) == RESULT_OK && begin(context, 1, key, out, aad) &&
-         update(context, out + NONCE, plain) && EVP_CipherFinal_ex(context, tag, &len) == 1 &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, tag) == 1;
+  return begin(context, 1, key, nonce, aad) && update(context, out, plain) &&
+         EVP_CipherFinal_ex(context, tag, &len) == 1 &&
+         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, tag) == 1;
 }
 
-static bool open_into(const uint8_t *key, struct span aad, struct span sealed, uint8_t *out) {
+/* `sealed` has room for the tag. */
+static bool open_into(const uint8_t *key, const uint8_t *nonce, struct span aad, struct span sealed, uint8_t *out) {
   EVP_CIPHER_CTX *context = crypto_state()->cipher;
-  uint8_t tag[TAG], nothing[TAG];
-  size_t plain = sealed.len - AEAD_OVERHEAD;
+  uint8_t tag[AEAD_TAG], nothing[AEAD_TAG];
+  size_t plain = sealed.len - AEAD_TAG;
   int len = 0;
-  memcpy(tag, sealed.data + NONCE + plain, TAG);
-  return begin(context, 0, key, sealed.data, aad) && update(context, out, span_of(sealed.data + NONCE, plain)) &&
-         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG, tag) == 1 &&
+  memcpy(tag, sealed.data + plain, AEAD_TAG);
+  return begin(context, 0, key, nonce, aad) && update(context, out, span_of(sealed.data, plain)) &&
+         EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, tag) == 1 &&
          EVP_CipherFinal_ex(context, nothing, &len) == 1;
 }
 
@@ -51,24 +49,57 @@ static enum result take_back(struct buf *out, size_t before, enum result r) {
   return r;
 }
 
+/* `len` more bytes; NULL, and `out` as before, if there is no room. */
+static uint8_t *extend(struct buf *out, size_t len) {
+  static uint8_t none[1]; /* no bytes need no memory, but an address */
+  if (out->bad) return NULL;
+  uint8_t *room = buf_extend(out, len);
+  bool refused = out->bad;
+  out->bad = false;
+  if (refused) return NULL;
+  return room != NULL ? room : none;
+}
+
 enum result aead_seal(const uint8_t key[AEAD_KEY], struct span aad, struct span plain, struct buf *out) {
   if (crypto_state() == NULL) return RESULT_CRYPTO;
   size_t before = out->len;
-  if (out->bad || !fits(aad) || !fits(plain)) return RESULT_NO_MEMORY;
-  uint8_t *room = buf_extend(out, plain.len + AEAD_OVERHEAD);
-  out->bad = false;
+  if (!fits(aad) || !fits(plain)) return RESULT_NO_MEMORY;
+  uint8_t *room = extend(out, plain.len + AEAD_OVERHEAD);
   if (room == NULL) return RESULT_NO_MEMORY;
-  return seal_into(key, aad, plain, room) ? RESULT_OK : take_back(out, before, RESULT_CRYPTO);
+  bool sealed = random_bytes(room, AEAD_NONCE) == RESULT_OK && seal_into(key, room, aad, plain, room + AEAD_NONCE);
+  return sealed ? RESULT_OK : take_back(out, before, RESULT_CRYPTO);
 }
 
 enum result aead_open(const uint8_t key[AEAD_KEY], struct span aad, struct span sealed, struct buf *out) {
   if (crypto_state() == NULL) return RESULT_CRYPTO;
   size_t before = out->len;
   if (sealed.len < AEAD_OVERHEAD || !fits(sealed) || !fits(aad)) return RESULT_RECORD_CORRUPT;
-  if (out->bad) return RESULT_NO_MEMORY;
-  uint8_t *room = buf_extend(out, sealed.len - AEAD_OVERHEAD);
-  bool refused = out->bad;
-  out->bad = false;
-  if (refused) return RESULT_NO_MEMORY;
-  return open_into(key, aad, sealed, room) ? RESULT_OK : take_back(out, before, RESULT_RECORD_CORRUPT);
+  uint8_t *room = extend(out, sealed.len - AEAD_OVERHEAD);
+  if (room == NULL) return RESULT_NO_MEMORY;
+  struct span rest = span_of(sealed.data + AEAD_NONCE, sealed.len - AEAD_NONCE);
+  return open_into(key, sealed.data, aad, rest, room) ? RESULT_OK : take_back(out, before, RESULT_RECORD_CORRUPT);
+}
+
+enum result aead_seal_at(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], struct span aad,
+                         struct span plain, struct buf *out) {
+  if (crypto_state() == NULL) return RESULT_CRYPTO;
+  size_t before = out->len;
+  if (!fits(aad) || !fits(plain)) return RESULT_NO_MEMORY;
+  uint8_t *room = extend(out, plain.len + AEAD_TAG);
+  if (room == NULL) return RESULT_NO_MEMORY;
+  bool sealed = seal_into(key, nonce, aad, plain, room);
+  EVP_CIPHER_CTX_reset(crypto_state()->cipher);
+  return sealed ? RESULT_OK : take_back(out, before, RESULT_CRYPTO);
+}
+
+enum result aead_open_at(const uint8_t key[AEAD_KEY], const uint8_t nonce[AEAD_NONCE], struct span aad,
+                         struct span sealed, struct buf *out) {
+  if (crypto_state() == NULL) return RESULT_CRYPTO;
+  size_t before = out->len;
+  if (sealed.len < AEAD_TAG || !fits(sealed) || !fits(aad)) return RESULT_RECORD_CORRUPT;
+  uint8_t *room = extend(out, sealed.len - AEAD_TAG);
+  if (room == NULL) return RESULT_NO_MEMORY;
+  bool opened = open_into(key, nonce, aad, sealed, room);
+  EVP_CIPHER_CTX_reset(crypto_state()->cipher);
+  return opened ? RESULT_OK : take_back(out, before, RESULT_RECORD_CORRUPT);
 }

@@ -8,6 +8,7 @@
 #include "crypto/aead.h"
 #include "crypto/agree.h"
 #include "crypto/hash.h"
+#include "crypto/hpke.h"
 #include "crypto/random.h"
 #include "crypto/sign.h"
 #include "crypto/testing.h"
@@ -32,6 +33,10 @@ static void test_nothing_works_before_init(void **state) {
   assert_int_equal(aead_open(key, abc, span_of(out, 40), &b), RESULT_CRYPTO);
   assert_int_equal(sign_key_new(&sign), RESULT_CRYPTO);
   assert_int_equal(agree_key_new(&agree), RESULT_CRYPTO);
+  assert_int_equal(agree_key_import(out, &agree), RESULT_CRYPTO);
+  assert_int_equal(agree_shared(NULL, out, out), RESULT_CRYPTO);
+  assert_int_equal(hpke_seal(out, abc, abc, abc, out, &b), RESULT_CRYPTO);
+  assert_int_equal(hpke_open(NULL, out, abc, abc, abc, &b), RESULT_CRYPTO);
   assert_null(sign);
   assert_null(agree);
   assert_int_equal(b.len, 0);
@@ -53,6 +58,12 @@ static int everything(void) {
   sign_public(sign, public);
   if (sign_message(sign, abc, out) != RESULT_OK) return 8;
   if (sign_verify(public, abc, span_of(out, SIGN_SIZE)) != RESULT_OK) return 9;
+  agree_public(agree, public);
+  buf_clear(&sealed);
+  buf_clear(&plain);
+  if (hpke_seal(public, abc, abc, abc, out, &sealed) != RESULT_OK) return 10;
+  if (hpke_open(agree, out, abc, abc, buf_span(&sealed), &plain) != RESULT_OK || !span_is(buf_span(&plain), "abc"))
+    return 11;
   agree_key_free(agree);
   sign_key_free(sign);
   buf_free(&sealed);

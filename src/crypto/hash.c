@@ -29,14 +29,23 @@ static const void *never_null(struct span s) {
   return s.data != NULL ? s.data : (const void *)"";
 }
 
-enum result hash_hmac(struct span key, struct span data, uint8_t out[HASH_SIZE]) {
+enum result hash_hmac_parts(struct span key, const struct span *parts, size_t count, uint8_t out[HASH_SIZE]) {
   if (crypto_state() == NULL) return RESULT_CRYPTO;
   EVP_MAC_CTX *context = crypto_state()->hmac;
   size_t len = 0;
-  bool done = EVP_MAC_init(context, never_null(key), key.len, NULL) == 1 &&
-              EVP_MAC_update(context, never_null(data), data.len) == 1 &&
-              EVP_MAC_final(context, out, &len, HASH_SIZE) == 1;
-  return done && len == HASH_SIZE ? RESULT_OK : RESULT_CRYPTO;
+  if (EVP_MAC_init(context, never_null(key), key.len, NULL) != 1) return RESULT_CRYPTO;
+  for (size_t i = 0; i < count; i++) {
+    if (EVP_MAC_update(context, never_null(parts[i]), parts[i].len) != 1) return RESULT_CRYPTO;
+  }
+  return EVP_MAC_final(context, out, &len, HASH_SIZE) == 1 && len == HASH_SIZE ? RESULT_OK : RESULT_CRYPTO;
+}
+
+enum result hash_hmac(struct span key, struct span data, uint8_t out[HASH_SIZE]) {
+  return hash_hmac_parts(key, &data, 1, out);
+}
+
+void hash_hmac_forget(void) {
+  if (crypto_state() != NULL) (void)EVP_MAC_init(crypto_state()->hmac, (const void *)"", 0, NULL);
 }
 
 static OSSL_PARAM octets(const char *name, struct span s) {
