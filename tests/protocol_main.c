@@ -83,8 +83,8 @@ static enum result service(char **args) {
   if (sign_key_new(&sign) != RESULT_OK || agree_key_new(&agree) != RESULT_OK) return RESULT_CRYPTO;
   sign_public(sign, facts.sign_key);
   agree_public(agree, facts.agree_key);
-  attest_put_document(&document, attest_probe(), &facts);
-  enum result r = attest_put_reply(&reply, attest_probe(), buf_span(&document));
+  attest_put_document(&document, &attest_sim, &facts);
+  enum result r = attest_put_reply(&reply, &attest_this_machine, &attest_sim, &facts, buf_span(&document));
   sign_put_jwk(&jwk, facts.sign_key);
   print("attestation", buf_span(&reply));
   print("jwk", buf_span(&jwk));

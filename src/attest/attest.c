@@ -7,8 +7,19 @@
 #define BINDING "neocompute-key-binding-v1" /* its NUL is hashed, too */
 #define EVIDENCE_MAX (64u << 10)            /* the largest known, SGX with its collateral, has about 20 kB */
 
-const struct attest_provider *attest_probe(void) {
-  return &attest_sim;
+/* What is found first is taken. Gramine runs in any machine, a confidential one too, and is the smaller world; the
+ * kernel's common interface comes before the device that it replaces; no hardware comes last. */
+static const struct attest_provider *const providers[] = {&attest_gramine, &attest_nitro,     &attest_tsm_tdx,
+                                                          &attest_tsm_snp, &attest_sev_guest, &attest_sim};
+
+enum result attest_probe(const struct attest_machine *machine, const char *name, const struct attest_provider **out) {
+  for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++) {
+    if (name != NULL && strcmp(providers[i]->name, name) != 0) continue;
+    if (!providers[i]->probe(machine)) continue;
+    *out = providers[i];
+    return RESULT_OK;
+  }
+  return RESULT_CONFIG_INVALID;
 }
 
 static void put_string(struct buf *b, const char *before, struct span value) {
@@ -52,16 +63,19 @@ static void put_reply(struct buf *b, const struct attest_provider *provider, str
   buf_put_text(b, "\"}");
 }
 
-enum result attest_put_reply(struct buf *b, const struct attest_provider *provider, struct span document) {
+enum result attest_put_reply(struct buf *b, const struct attest_machine *machine,
+                             const struct attest_provider *provider, const struct attest_facts *facts,
+                             struct span document) {
   const struct span bound[] = {span_of(BINDING, sizeof BINDING), document};
-  uint8_t report_data[ATTEST_REPORT_DATA], hash[HASH_SIZE];
+  struct attest_claim claim = {.agree_key = facts->agree_key, .nonce = facts->nonce};
+  uint8_t hash[HASH_SIZE];
   struct buf evidence = buf_new(EVIDENCE_MAX);
   size_t before = b->len;
-  enum result r = b->bad ? RESULT_NO_MEMORY : hash_sha512(bound, 2, report_data);
+  enum result r = b->bad ? RESULT_NO_MEMORY : hash_sha512(bound, 2, claim.report_data);
   if (r != RESULT_OK) goto out;
   r = hash_sha256(&document, 1, hash);
   if (r != RESULT_OK) goto out;
-  r = provider->evidence(report_data, &evidence);
+  r = provider->evidence(machine, &claim, &evidence);
   if (r == RESULT_OK && evidence.bad) r = RESULT_NO_MEMORY;
   if (r != RESULT_OK) goto out;
   put_reply(b, provider, document, buf_span(&evidence), hash);

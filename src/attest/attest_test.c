@@ -76,7 +76,8 @@ static const char bound[] =
 static void test_reply(void **state) {
   (void)state;
   struct buf b = buf_new(4096), raw = buf_new(1024);
-  assert_int_equal(attest_put_reply(&b, &attest_sim, span_text("abc")), RESULT_OK);
+  const struct attest_facts f = facts_of();
+  assert_int_equal(attest_put_reply(&b, &attest_this_machine, &attest_sim, &f, span_text("abc")), RESULT_OK);
   struct span reply = buf_span(&b);
   assert_int_equal(json_check(reply, 3), RESULT_OK);
   assert_true(span_is(between(reply, "{\"document\":\"", "\""), "YWJj"));
@@ -94,33 +95,29 @@ static void test_reply(void **state) {
   buf_free(&b);
 }
 
-static enum result broken_evidence(const uint8_t report_data[ATTEST_REPORT_DATA], struct buf *out) {
-  (void)report_data;
+static enum result broken_evidence(const struct attest_machine *machine, const struct attest_claim *claim,
+                                   struct buf *out) {
+  (void)machine;
+  (void)claim;
   buf_put_text(out, "half of it");
   return RESULT_IO;
 }
 
 static void test_nothing_by_halves(void **state) {
   (void)state;
-  const struct attest_provider broken = {"tdx", "application/x", broken_evidence};
+  const struct attest_provider broken = {"tdx", "tdx", "application/x", NULL, broken_evidence};
+  const struct attest_facts f = facts_of();
   uint8_t memory[64];
   struct buf b = buf_fixed(memory, sizeof memory);
   buf_put_text(&b, "kept");
-  assert_int_equal(attest_put_reply(&b, &broken, span_text("abc")), RESULT_IO);
+  assert_int_equal(attest_put_reply(&b, &attest_this_machine, &broken, &f, span_text("abc")), RESULT_IO);
   assert_true(!b.bad && span_is(buf_span(&b), "kept"));
-  assert_int_equal(attest_put_reply(&b, &attest_sim, span_text("abc")), RESULT_NO_MEMORY);
+  assert_int_equal(attest_put_reply(&b, &attest_this_machine, &attest_sim, &f, span_text("abc")), RESULT_NO_MEMORY);
   assert_true(!b.bad && span_is(buf_span(&b), "kept"));
-}
-
-static void test_this_machine(void **state) {
-  (void)state;
-  assert_ptr_equal(attest_probe(), &attest_sim);
-  assert_string_equal(attest_probe()->tee, "sim");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_document), cmocka_unit_test(test_the_largest_document),
-                                     cmocka_unit_test(test_reply), cmocka_unit_test(test_nothing_by_halves),
-                                     cmocka_unit_test(test_this_machine)};
+                                     cmocka_unit_test(test_reply), cmocka_unit_test(test_nothing_by_halves)};
   return cmocka_run_group_tests_name("attest", tests, start_crypto, stop_crypto);
 }

@@ -2,11 +2,19 @@
 #include "attest/attest.h"
 #include "base/base64.h"
 
-static enum result sim_evidence(const uint8_t report_data[ATTEST_REPORT_DATA], struct buf *out) {
+static bool sim_probe(const struct attest_machine *machine) {
+  (void)machine;
+  return true;
+}
+
+static enum result sim_evidence(const struct attest_machine *machine, const struct attest_claim *claim,
+                                struct buf *out) {
+  (void)machine;
   buf_put_text(out, "{\"note\":\"simulated: signed by nobody, anybody can make this\",\"report_data\":\"");
-  base64_put_url(out, span_of(report_data, ATTEST_REPORT_DATA));
+  base64_put_url(out, span_of(claim->report_data, ATTEST_REPORT_DATA));
   buf_put_text(out, "\",\"simulated\":true}");
   return out->bad ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-const struct attest_provider attest_sim = {"sim", "application/vnd.neocompute.sim-evidence+json", sim_evidence};
+const struct attest_provider attest_sim = {"sim", "sim", "application/vnd.neocompute.sim-evidence+json", sim_probe,
+                                           sim_evidence};

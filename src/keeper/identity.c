@@ -14,31 +14,32 @@ static void put_isolation(struct buf *b, sandbox_set fences) {
 }
 
 static enum result make_document(const struct identity *id, const struct keys *keys, struct span nonce, uint64_t now,
-                                 struct buf *document) {
-  struct attest_facts facts = {.nonce = nonce,
-                               .issued_at = now,
-                               .engine = span_of(id->engine, sizeof id->engine),
-                               .build = span_text(NEOCOMPUTE_VERSION),
-                               .isolation = buf_span(&id->isolation)};
-  keys_public(keys, facts.sign_key, facts.agree_key);
-  attest_put_document(document, id->provider, &facts);
+                                 struct attest_facts *facts, struct buf *document) {
+  *facts = (struct attest_facts){.nonce = nonce,
+                                 .issued_at = now,
+                                 .engine = span_of(id->engine, sizeof id->engine),
+                                 .build = span_text(NEOCOMPUTE_VERSION),
+                                 .isolation = buf_span(&id->isolation)};
+  keys_public(keys, facts->sign_key, facts->agree_key);
+  attest_put_document(document, id->provider, facts);
   return document->bad ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
 static enum result introduce(struct identity *id, const struct keys *keys, const struct wire_ready *ready,
                              uint64_t now) {
+  struct attest_facts facts;
   struct buf document = buf_new(IDENTITY_ATTESTED_MAX);
   memcpy(id->engine, ready->engine_id.data, sizeof id->engine);
   id->fences = ready->fences & SANDBOX_ALL;
   id->attested_at = now;
-  id->provider = attest_probe();
+  id->provider = &attest_sim; /* the others open files, and the fence is up */
   id->isolation = buf_new(1024);
   id->attested = buf_new(IDENTITY_ATTESTED_MAX);
   put_isolation(&id->isolation, id->fences);
-  enum result r = make_document(id, keys, span_text(""), now, &document);
+  enum result r = make_document(id, keys, span_text(""), now, &facts, &document);
   const struct span bytes = buf_span(&document);
   if (r == RESULT_OK) r = hash_sha256(&bytes, 1, id->attestation);
-  if (r == RESULT_OK) r = attest_put_reply(&id->attested, id->provider, bytes);
+  if (r == RESULT_OK) r = attest_put_reply(&id->attested, &attest_this_machine, id->provider, &facts, bytes);
   buf_free(&document);
   id->known = r == RESULT_OK;
   return r;
@@ -56,9 +57,10 @@ enum result identity_meet(struct identity *id, const struct keys *keys, const st
 
 enum result identity_attest(const struct identity *id, const struct keys *keys, struct span nonce, uint64_t now,
                             struct buf *reply) {
+  struct attest_facts facts;
   struct buf document = buf_new(IDENTITY_ATTESTED_MAX);
-  enum result r = make_document(id, keys, nonce, now, &document);
-  if (r == RESULT_OK) r = attest_put_reply(reply, id->provider, buf_span(&document));
+  enum result r = make_document(id, keys, nonce, now, &facts, &document);
+  if (r == RESULT_OK) r = attest_put_reply(reply, &attest_this_machine, id->provider, &facts, buf_span(&document));
   buf_free(&document);
   return r;
 }
