@@ -15,15 +15,8 @@ static enum result attempt(const struct attest_machine *machine, const struct at
   const size_t before = out->len;
   enum result r = machine_write(machine, path, span_of(claim->report_data, ATTEST_REPORT_DATA));
   if (r == RESULT_OK) r = machine_read(machine, FOLDER "quote", QUOTE_MAX, out);
-  if (r != RESULT_OK) return r;
-  switch (quote_check(buf_since(out, before), QUOTE_SGX, claim->report_data)) {
-    case QUOTE_BINDS:
-      return RESULT_OK;
-    case QUOTE_OF_OTHERS:
-      return RESULT_BUSY; /* the file is the process's: another thread wrote to it in between */
-    default:
-      return RESULT_IO;
-  }
+  /* The file is the whole process's: over other report data if another thread has written to it in between. */
+  return r == RESULT_OK ? quote_check(buf_since(out, before), QUOTE_SGX, claim->report_data) : r;
 }
 
 static enum result gramine_evidence(const struct attest_machine *machine, const struct attest_claim *claim,

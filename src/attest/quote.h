@@ -6,12 +6,6 @@
 #define QUOTE_SGX 0x00u
 #define QUOTE_TDX 0x81u
 
-enum quote_verdict {
-  QUOTE_BINDS,
-  QUOTE_OF_OTHERS, /* well-formed, but over other report data */
-  QUOTE_NONE,      /* no quote of this kind of TEE */
-};
-
-/* Whose report data the quote carries (Intel's sgx_quote_3.h, _4.h and _5.h). Nothing else is checked: that is for
- * verifiers. */
-enum quote_verdict quote_check(struct span quote, uint32_t tee, const uint8_t report_data[ATTEST_REPORT_DATA]);
+/* Whether it is a quote of this kind of TEE over this report data (Intel's sgx_quote_3.h, _4.h and _5.h); all else is
+ * for verifiers. RESULT_BUSY if it is over other report data, RESULT_IO if it is no such quote. */
+enum result must_use quote_check(struct span quote, uint32_t tee, const uint8_t report_data[ATTEST_REPORT_DATA]);

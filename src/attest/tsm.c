@@ -69,15 +69,7 @@ static enum result read_tdx(const struct attest_machine *machine, const char *fo
                             struct buf *out) {
   const size_t before = out->len;
   enum result r = read_file(machine, folder, "outblob", BLOB_MAX, out);
-  if (r != RESULT_OK) return r;
-  switch (quote_check(buf_since(out, before), QUOTE_TDX, claim->report_data)) {
-    case QUOTE_BINDS:
-      return RESULT_OK;
-    case QUOTE_OF_OTHERS:
-      return RESULT_BUSY;
-    default:
-      return RESULT_IO;
-  }
+  return r == RESULT_OK ? quote_check(buf_since(out, before), QUOTE_TDX, claim->report_data) : r;
 }
 
 static enum result read_snp(const struct attest_machine *machine, const char *folder, const struct attest_claim *claim,
