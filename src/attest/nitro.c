@@ -53,31 +53,56 @@ static void put_request(struct buf *b, const struct attest_claim *claim) {
   put_bytes(b, span_of(claim->agree_key, AGREE_PUBLIC));
 }
 
-/* The value of the only member that has this name; NULL if there is none. The map keeps it. */
-static cbor_item_t *member(const cbor_item_t *map, const char *name) {
-  if (map == NULL || !cbor_isa_map(map) || cbor_map_size(map) != 1) return NULL;
-  const struct cbor_pair *pair = cbor_map_handle(map);
-  if (!cbor_isa_string(pair->key) || !cbor_string_is_definite(pair->key)) return NULL;
-  return span_is(span_of(cbor_string_handle(pair->key), cbor_string_length(pair->key)), name) ? pair->value : NULL;
+/* The answer, item by item: {"Attestation":{"document":bytes}}; failures are {"Error":text}. Not cbor_load, which
+ * allocates what the host says that it will send. */
+enum step { OUTER, VARIANT, INNER, NAME, DOCUMENT, END };
+
+struct reading {
+  enum step step;
+  struct span document;
+};
+
+static void on_map(void *context, size_t pairs) {
+  struct reading *r = context;
+  if (pairs == 1 && (r->step == OUTER || r->step == INNER)) r->step++;
 }
 
-/* {"Attestation":{"document":bytes}}; failures are {"Error":text}. The document is looked into only to see whether it
- * speaks of our report data. */
-static enum result put_document(struct span response, const struct attest_claim *claim, struct buf *out) {
-  struct cbor_load_result loaded;
-  cbor_item_t *root = cbor_load(response.data, response.len, &loaded);
-  const cbor_item_t *document = member(member(root, "Attestation"), "document");
-  enum result r = RESULT_IO;
-  if (document != NULL && loaded.read == response.len && cbor_isa_bytestring(document) &&
-      cbor_bytestring_is_definite(document)) {
-    const struct span bytes = span_of(cbor_bytestring_handle(document), cbor_bytestring_length(document));
-    if (memmem(bytes.data, bytes.len, claim->report_data, ATTEST_REPORT_DATA) != NULL) {
-      buf_put_span(out, bytes);
-      r = out->bad ? RESULT_NO_MEMORY : RESULT_OK;
-    }
+static void on_text(void *context, cbor_data text, size_t len) {
+  struct reading *r = context;
+  const char *want = r->step == VARIANT ? "Attestation" : r->step == NAME ? "document" : NULL;
+  if (want != NULL && span_is(span_of(text, len), want)) r->step++;
+}
+
+static void on_bytes(void *context, cbor_data bytes, size_t len) {
+  struct reading *r = context;
+  if (r->step != DOCUMENT) return;
+  r->document = span_of(bytes, len);
+  r->step = END;
+}
+
+/* Each item must bring the reading a step further, and the last one must be the end. */
+static bool read_response(struct span rest, struct span *document) {
+  struct cbor_callbacks on = cbor_empty_callbacks;
+  struct reading reading = {.step = OUTER};
+  on.map_start = on_map;
+  on.string = on_text;
+  on.byte_string = on_bytes;
+  for (enum step want = OUTER + 1; want <= END; want++) {
+    const struct cbor_decoder_result item = cbor_stream_decode(rest.data, rest.len, &on, &reading);
+    if (item.status != CBOR_DECODER_FINISHED || reading.step != want) return false;
+    rest = span_of(rest.data + item.read, rest.len - item.read);
   }
-  if (root != NULL) cbor_decref(&root);
-  return r;
+  *document = reading.document;
+  return rest.len == 0;
+}
+
+/* The document is looked into only to see whether it speaks of our report data. */
+static enum result put_document(struct span response, const struct attest_claim *claim, struct buf *out) {
+  struct span document;
+  if (response.len == 0 || !read_response(response, &document)) return RESULT_IO;
+  if (memmem(document.data, document.len, claim->report_data, ATTEST_REPORT_DATA) == NULL) return RESULT_IO;
+  buf_put_span(out, document);
+  return out->bad ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
 static enum result attempt(const struct attest_machine *machine, const struct attest_claim *claim, const char *path,
