@@ -24,5 +24,5 @@ static enum result gramine_evidence(const struct attest_machine *machine, const 
   return machine_insist(machine, attempt, claim, FOLDER "user_report_data", out);
 }
 
-const struct attest_provider attest_gramine = {"gramine", "sgx", "application/vnd.neocompute.sgx-evidence",
-                                               gramine_probe, gramine_evidence};
+const struct attest_provider attest_gramine = {"gramine", "sgx", "application/vnd.intel.sgx-quote", gramine_probe,
+                                               gramine_evidence};

@@ -126,5 +126,5 @@ static enum result nitro_evidence(const struct attest_machine *machine, const st
   return machine_insist(machine, attempt, claim, DEVICE, out);
 }
 
-const struct attest_provider attest_nitro = {"nitro", "nitro", "application/vnd.neocompute.nitro-evidence+cose",
+const struct attest_provider attest_nitro = {"nitro", "nitro", "application/vnd.neocompute.nitro-evidence+cbor",
                                              nitro_probe, nitro_evidence};

@@ -131,7 +131,7 @@ static enum result snp_evidence(const struct attest_machine *machine, const stru
   return evidence(machine, attempt_snp, claim, out);
 }
 
-const struct attest_provider attest_tsm_tdx = {"tdx", "tdx", "application/vnd.neocompute.tdx-evidence", tdx_probe,
+const struct attest_provider attest_tsm_tdx = {"tdx", "tdx", "application/vnd.intel.tdx-quote", tdx_probe,
                                                tdx_evidence};
 const struct attest_provider attest_tsm_snp = {"snp", "snp", "application/vnd.neocompute.snp-evidence", snp_probe,
                                                snp_evidence};
