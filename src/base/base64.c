@@ -34,21 +34,22 @@ void base64_put_url(struct buf *b, struct span bytes) {
   put(b, url_safe, bytes, BASE64_URL_SIZE(bytes.len));
 }
 
-/* 64 for what is not in the alphabet. */
-static uint32_t value_of(uint8_t c) {
+/* 64 for what is not in the alphabet, whose last two are `plus` and `slash`. */
+static uint32_t value_of(uint8_t c, uint8_t plus, uint8_t slash) {
   if (c >= 'A' && c <= 'Z') return (uint32_t)(c - 'A');
   if (c >= 'a' && c <= 'z') return (uint32_t)(c - 'a') + 26;
   if (c >= '0' && c <= '9') return (uint32_t)(c - '0') + 52;
-  return c == '-' ? 62 : c == '_' ? 63 : 64;
+  return c == plus ? 62 : c == slash ? 63 : 64;
 }
 
-bool base64_read_url(struct span text, uint8_t *out, size_t out_len) {
+static bool read_digits(const char *alphabet, struct span text, uint8_t *out, size_t out_len) {
+  const uint8_t plus = (uint8_t)alphabet[62], slash = (uint8_t)alphabet[63];
   if (text.len != BASE64_URL_SIZE(out_len)) return false;
   uint32_t bits = 0;
   unsigned held = 0;
   size_t at = 0;
   for (size_t i = 0; i < text.len; i++) {
-    uint32_t v = value_of(text.data[i]);
+    uint32_t v = value_of(text.data[i], plus, slash);
     if (v == 64) return false;
     bits = bits << 6 | v;
     held += 6;
@@ -59,13 +60,29 @@ bool base64_read_url(struct span text, uint8_t *out, size_t out_len) {
   return (bits & ((1u << held) - 1)) == 0;
 }
 
-enum result base64_get_url(struct buf *b, struct span text) {
+bool base64_read_url(struct span text, uint8_t *out, size_t out_len) {
+  return read_digits(url_safe, text, out, out_len);
+}
+
+/* `text` is without padding. */
+static enum result get(struct buf *b, const char *alphabet, struct span text) {
   if (text.len % 4 == 1) return RESULT_BAD_REQUEST;
   size_t before = b->len, len = text.len / 4 * 3 + (text.len % 4 > 0 ? text.len % 4 - 1 : 0);
   uint8_t *out = buf_extend(b, len);
   if (b->bad) return RESULT_NO_MEMORY;
-  if (base64_read_url(text, out, len)) return RESULT_OK;
+  if (read_digits(alphabet, text, out, len)) return RESULT_OK;
   wipe(out, len);
   b->len = before;
   return RESULT_BAD_REQUEST;
+}
+
+enum result base64_get_url(struct buf *b, struct span text) {
+  return get(b, url_safe, text);
+}
+
+enum result base64_get(struct buf *b, struct span text) {
+  size_t padding = 0;
+  if (text.len % 4 != 0) return RESULT_BAD_REQUEST;
+  while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=') padding++;
+  return get(b, standard, span_of(text.data, text.len - padding));
 }

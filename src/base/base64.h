@@ -13,5 +13,8 @@ void base64_put_url(struct buf *b, struct span bytes);
  * base64_put_url writes: no padding, no other character, no bits set that carry nothing. RESULT_NO_MEMORY if there is
  * no room. Not constant-time. */
 enum result must_use base64_get_url(struct buf *b, struct span text);
-/* The same for exactly `out_len` bytes of a known size; false otherwise, and `out` then holds rubbish. */
+/* The same for what base64_put writes. */
+enum result must_use base64_get(struct buf *b, struct span text);
+/* The same as base64_get_url for exactly `out_len` bytes of a known size; false otherwise, and `out` then holds
+ * rubbish. */
 bool must_use base64_read_url(struct span text, uint8_t *out, size_t out_len);

@@ -78,6 +78,31 @@ enum result keys_encrypt_output(const struct keys *k, struct span output, struct
   return protect_encrypt(&k->derived, output, encrypted);
 }
 
+enum result keys_secret_seal(const struct keys *k, const struct secret_place *place, struct span policy,
+                             struct span value, struct buf *text) {
+  return secret_record_seal(k->derived.secret, place, policy, value, text);
+}
+
+enum result keys_secret_open(const struct keys *k, const struct secret_place *place, struct span text,
+                             struct buf *plain, struct span *policy, struct span *value) {
+  return secret_record_open(k->derived.secret, place, text, plain, policy, value);
+}
+
+enum result keys_secret_seal_uses(const struct keys *k, const struct secret_place *place, uint64_t uses,
+                                  struct buf *text) {
+  return secret_record_seal_uses(k->derived.secret, place, uses, text);
+}
+
+enum result keys_secret_open_uses(const struct keys *k, const struct secret_place *place, struct span text,
+                                  uint64_t *uses) {
+  return secret_record_open_uses(k->derived.secret, place, text, uses);
+}
+
+enum result keys_open_sealed(const struct keys *k, const uint8_t enc[HPKE_ENC], struct span info, struct span aad,
+                             struct span sealed, struct buf *out) {
+  return hpke_open(k->agree, enc, info, aad, sealed, out);
+}
+
 void keys_free(struct keys *k) {
   if (k == NULL) return;
   sign_key_free(k->sign);

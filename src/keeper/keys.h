@@ -7,7 +7,8 @@
  */
 #pragma once
 
-#include "crypto/agree.h"
+#include "crypto/hpke.h"
+#include "keeper/secret_record.h"
 #include "receipt/protect.h"
 #include "receipt/receipt.h"
 
@@ -33,6 +34,20 @@ enum result must_use keys_open(const struct keys *k, const uint8_t user[32], con
 enum result must_use keys_sign_output(const struct keys *k, const uint8_t hash[HASH_SIZE],
                                       char signature[PROTECT_HEX + 1]);
 enum result must_use keys_encrypt_output(const struct keys *k, struct span output, struct buf *encrypted);
+
+/* Callers' secrets: secret_record.h, under the secret key. */
+enum result must_use keys_secret_seal(const struct keys *k, const struct secret_place *place, struct span policy,
+                                      struct span value, struct buf *text);
+enum result must_use keys_secret_open(const struct keys *k, const struct secret_place *place, struct span text,
+                                      struct buf *plain, struct span *policy, struct span *value);
+enum result must_use keys_secret_seal_uses(const struct keys *k, const struct secret_place *place, uint64_t uses,
+                                           struct buf *text);
+enum result must_use keys_secret_open_uses(const struct keys *k, const struct secret_place *place, struct span text,
+                                           uint64_t *uses);
+
+/* Opens what was sealed to the service's X25519 key (crypto/hpke.h: hpke_open). */
+enum result must_use keys_open_sealed(const struct keys *k, const uint8_t enc[HPKE_ENC], struct span info,
+                                      struct span aad, struct span sealed, struct buf *out);
 
 /* Wipes. NULL is fine. */
 void keys_free(struct keys *k);

@@ -8,6 +8,7 @@
 #define SIGNING_INFO "tee-result-signing"
 #define STORE_SALT "neocompute"
 #define STORE_INFO "store-sealing-v1"
+#define SECRET_INFO "secret-sealing-v1"
 
 enum result protect_derive(struct span master, struct protect_keys *out) {
   *out = (struct protect_keys){0};
@@ -17,6 +18,8 @@ enum result protect_derive(struct span master, struct protect_keys *out) {
       hash_hkdf(master, span_text(SIGNING_SALT), span_text(SIGNING_INFO), out->signing, sizeof out->signing);
   if (r == RESULT_OK)
     r = hash_hkdf(master, span_text(STORE_SALT), span_text(STORE_INFO), out->store, sizeof out->store);
+  if (r == RESULT_OK)
+    r = hash_hkdf(master, span_text(STORE_SALT), span_text(SECRET_INFO), out->secret, sizeof out->secret);
   if (r != RESULT_OK) protect_wipe(out);
   return r;
 }

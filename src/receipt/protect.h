@@ -14,6 +14,7 @@ struct protect_keys {
   uint8_t signing[HASH_SIZE]; /* of `signature` */
   uint8_t output[AEAD_KEY];   /* of `encrypted_output`: the master key's first bytes, as the reference has it */
   uint8_t store[AEAD_KEY];    /* of sealed records (receipt/seal.h) */
+  uint8_t secret[AEAD_KEY];   /* of callers' secrets (keeper/secret_record.h) */
 };
 
 /* RESULT_CONFIG_INVALID if the master key is shorter than PROTECT_MASTER_MIN bytes; RESULT_CRYPTO. The keys are zeros
