@@ -29,6 +29,9 @@ static void test_vectors(void **state) {
     buf_clear(&b);
     assert_int_equal(base64_get_url(&b, span_text(vectors[i].url)), RESULT_OK);
     assert_true(span_is(buf_span(&b), vectors[i].plain));
+    buf_clear(&b);
+    assert_int_equal(base64_get(&b, span_text(vectors[i].standard)), RESULT_OK);
+    assert_true(span_is(buf_span(&b), vectors[i].plain));
     buf_free(&b);
   }
 }
@@ -61,6 +64,19 @@ static void test_refuses(void **state) {
   }
 }
 
+static void test_refuses_padding_that_is_wrong(void **state) {
+  (void)state;
+  static const char *const broken[] = {"Zg", "Zg=",      "Zh==", "Zm9=", "Zm9v=",    "Z===", "====",
+                                       "=",  "Zg==Zg==", "-_-_", "Zm 9", "Zm9v====", "Zm9*", "Zg=A"};
+  for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+    struct buf b = buf_new(64);
+    buf_put_text(&b, "kept");
+    assert_int_equal(base64_get(&b, span_text(broken[i])), RESULT_BAD_REQUEST);
+    assert_true(!b.bad && span_is(buf_span(&b), "kept"));
+    buf_free(&b);
+  }
+}
+
 static void test_no_room(void **state) {
   (void)state;
   uint8_t memory[7];
@@ -73,7 +89,8 @@ static void test_no_room(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_every_byte_and_length),
-                                     cmocka_unit_test(test_refuses), cmocka_unit_test(test_no_room)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_vectors), cmocka_unit_test(test_every_byte_and_length), cmocka_unit_test(test_refuses),
+      cmocka_unit_test(test_refuses_padding_that_is_wrong), cmocka_unit_test(test_no_room)};
   return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
 }

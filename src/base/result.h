@@ -27,6 +27,7 @@
   X(SECRET_UNKNOWN, secret_unknown, 404, "there is no secret of that name")                                   \
   X(SECRET_CONFLICT, secret_conflict, 409, "the secret was changed at the same time")                         \
   X(SECRET_TOO_LARGE, secret_too_large, 413, "secret exceeds maximum size of 65536 bytes")                    \
+  X(SECRETS_FULL, secrets_full, 409, "the user's secrets take all the room they may")                         \
   X(SECRETS_AWAY, secrets_away, 503, "the secret store is away")                                              \
   X(NOT_FOUND, not_found, 404, "not found")                                                                   \
   X(JOB_NOT_FOUND, job_not_found, 404, "job not found")                                                       \

@@ -7,7 +7,6 @@
 
 #define SERVICES_MAX 16u
 #define SERVICE_MAX 64u
-#define SCRIPTS_MAX 64u
 
 enum member { EXPIRES_AT, EXPOSE, HOSTS, SCRIPTS, SERVICES, USES, MEMBERS };
 
@@ -79,7 +78,7 @@ static enum result read_script(void *context, const struct json_item *item) {
   struct span text;
   if (!get_short(item->value, memory, sizeof memory, &text) || !text_unhex(text, hash, sizeof hash))
     return fault(r, "must be a list of SHA-256 hashes, 64 hexadecimal digits each");
-  if (!no_more_than(r, SCRIPTS_MAX)) return fault(r, "too many scripts");
+  r->count++; /* the length of the policy is their bound */
   buf_put(&r->policy->scripts, hash, sizeof hash);
   return RESULT_OK;
 }
@@ -109,7 +108,7 @@ static enum result read_list(struct reading *r, struct span value, json_visit *v
   size_t at;
   r->count = 0;
   if (json_first(value) != '[') return fault(r, "must be a list");
-  enum result result = json_each(value, 1, visit, r, &at);
+  enum result result = json_each(value, 2, visit, r, &at);
   if (result == RESULT_INPUT_INVALID) return fault(r, "must be a list of strings");
   return result == RESULT_OK && r->count == 0 ? fault(r, "must not be empty") : result;
 }
@@ -178,13 +177,13 @@ enum result secret_policy_parse(struct span json, struct secret_policy *out, str
   size_t at;
   *out = (struct secret_policy){.services = buf_new(SECRET_POLICY_MAX),
                                 .hosts = buf_new(SECRET_POLICY_MAX),
-                                .scripts = buf_new(SCRIPTS_MAX * HASH_SIZE)};
+                                .scripts = buf_new(SECRET_POLICY_MAX)};
   if (json.len == 0) return RESULT_OK;
   if (json.len > SECRET_POLICY_MAX) { /* what is canonical is no longer */
     buf_put_text(detail, "policy: exceeds 4096 bytes");
     return RESULT_SECRET_INVALID;
   }
-  enum result result = json_first(json) == '{' ? json_each(json, 2, read_member, &r, &at) : RESULT_INPUT_INVALID;
+  enum result result = json_first(json) == '{' ? json_each(json, 3, read_member, &r, &at) : RESULT_INPUT_INVALID;
   if (result == RESULT_OK) result = check(&r);
   if (result != RESULT_INPUT_INVALID) return result;
   buf_clear(detail);

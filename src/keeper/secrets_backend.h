@@ -26,8 +26,8 @@ struct secrets_backend {
   /* The statements are the caller's until this returns; at most query->timeout_ms may pass until the answer (ticket is
    * not used). `answer` comes exactly once, from the loop and never from within this call, unless `forget` comes first;
    * its rows have the index of their statement in the query. RESULT_SECRET_STORE_UNAVAILABLE for whatever is wrong with
-   * the store, RESULT_SECRET_CONFLICT as the statements say. Not RESULT_OK: it was not asked, and no answer comes. A
-   * ticket is never 0. */
+   * the store, RESULT_SECRET_CONFLICT and RESULT_SECRETS_FULL as the statements say. Not RESULT_OK: it was not asked,
+   * and no answer comes. A ticket is never 0. */
   enum result (*ask)(struct secrets_backend *b, const struct wire_query *query, secrets_rows *answer, void *context,
                      uint64_t *ticket);
   /* No answer comes; whether it is done is open. An unknown ticket is fine. */

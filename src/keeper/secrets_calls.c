@@ -144,7 +144,7 @@ static void on_written(void *context, enum result result, uint32_t rows, struct 
   (void)rest;
   if (result == RESULT_OK && rows > 0) result = RESULT_SECRET_STORE_UNAVAILABLE;
   result = failure(c, result);
-  if (result == RESULT_SECRET_CONFLICT) return fail(c, result);
+  if (result == RESULT_SECRET_CONFLICT || result == RESULT_SECRETS_FULL) return fail(c, result);
   if (result == RESULT_OK) put_written(c);
   finish(c, result);
 }
@@ -214,9 +214,9 @@ static void on_holdings(void *context, enum result result, uint32_t rows, struct
   result = failure(c, result);
   if (result != RESULT_OK) return finish(c, result);
   const size_t bytes = (c->value.len + c->policy.len + 8 + AEAD_OVERHEAD) * 4 / 3 + 8;
-  if (h.count >= SECRETS_MOST) result = say(c, RESULT_SECRET_INVALID, "there are 1000 secrets already");
+  if (h.count >= SECRETS_MOST) result = say(c, RESULT_SECRETS_FULL, "there are 1000 secrets already");
   if (h.bytes + bytes > SECRETS_TOTAL)
-    result = say(c, RESULT_SECRET_INVALID, "all secrets together exceed 8388608 bytes");
+    result = say(c, RESULT_SECRETS_FULL, "all secrets together, sealed, exceed 4194304 bytes");
   if (result != RESULT_OK) return fail(c, result);
   c->created = h.version == 0;
   write(c, h.version);

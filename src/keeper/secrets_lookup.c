@@ -347,7 +347,7 @@ static void store_failed(struct lookup *l, enum result why) {
 
 static void on_found(void *context, enum result result, uint32_t rows, struct cursor *rest) {
   struct lookup *l = context;
-  if (result == RESULT_SECRET_CONFLICT) result = RESULT_SECRET_STORE_UNAVAILABLE; /* no answer to a question */
+  if (result != RESULT_OK && result != RESULT_NO_MEMORY) result = RESULT_SECRET_STORE_UNAVAILABLE;
   if (result == RESULT_OK && !take_rows(l, rows, rest)) result = RESULT_SECRET_STORE_UNAVAILABLE;
   if (result != RESULT_OK) return store_failed(l, result);
   for (size_t i = 0; i < l->count; i++)

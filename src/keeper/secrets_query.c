@@ -55,8 +55,9 @@ static bool pause_for_another(struct query *q) {
 static void on_rows(void *context, const struct wire_rows *rows, struct cursor *rest) {
   struct query *q = context;
   q->ticket = 0;
-  if (rows->result == RESULT_OK || rows->result == RESULT_SECRET_CONFLICT)
-    return answer(q, (enum result)rows->result, rows->result == RESULT_OK ? rows->count : 0, rest);
+  if (rows->result == RESULT_OK) return answer(q, RESULT_OK, rows->count, rest);
+  if (rows->result == RESULT_SECRET_CONFLICT || rows->result == RESULT_SECRETS_FULL)
+    return fail(q, (enum result)rows->result);
   if (!pause_for_another(q)) fail(q, RESULT_SECRET_STORE_UNAVAILABLE);
 }
 

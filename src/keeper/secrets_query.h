@@ -16,7 +16,8 @@ void query_begin(struct query *q);
 void query_put(struct query *q, enum secret_statement statement, const struct span *values, uint32_t count);
 uint32_t query_count(const struct query *q);
 
-/* RESULT_OK and `rows` rows (secret_row_read), or RESULT_SECRET_STORE_UNAVAILABLE, _SECRET_CONFLICT, _NO_MEMORY.
+/* RESULT_OK and `rows` rows (secret_row_read), or RESULT_SECRET_STORE_UNAVAILABLE, _SECRET_CONFLICT, _SECRETS_FULL,
+ * _NO_MEMORY.
  * The query may be used again, or freed, from within. */
 typedef void query_answer(void *context, enum result result, uint32_t rows, struct cursor *rest);
 /* The answer comes exactly once, never from within the call, within timeout_ms. */

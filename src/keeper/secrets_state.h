@@ -10,7 +10,7 @@
 #define SECRETS_DEADLINE_MS 5000u
 #define SECRETS_RECORD_MS 1000u  /* that an audit row may take beyond it */
 #define SECRETS_MOST 1000u       /* of a user */
-#define SECRETS_TOTAL (8u << 20) /* bytes of a user's sealed secrets: they all fit into one answer of a store */
+#define SECRETS_TOTAL (4u << 20) /* bytes of a user's sealed secrets: they all fit into one answer of a store */
 
 struct lookup;
 struct call;

@@ -19,6 +19,7 @@ static void test_keys(void **state) {
   assert_memory_equal(keys.signing, unhex("2e617c1e9d7d4f9156cee21ba329c9df035db85e1fed0369fa15169ef4a00f17").data, 32);
   assert_memory_equal(keys.output, unhex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f").data, 32);
   assert_memory_equal(keys.store, unhex("45300476084f00994f4d1555646ffc6fa53449e6dc08e7baecf19afc0e1210df").data, 32);
+  assert_memory_equal(keys.secret, unhex("13b408c4d6b168fd929c12d6989bcdf823561acb877242837c6261b6ceb4db69").data, 32);
   protect_wipe(&keys);
   assert_memory_equal(&keys, &none, sizeof keys);
 }
