@@ -1,5 +1,6 @@
 #include "keeper/secrets_state.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -60,6 +61,16 @@ void secrets_put_agent(struct buf *b, struct span job, struct span trace) {
   buf_put_text(b, SECRET_SERVICE "/" NEOCOMPUTE_VERSION);
   put_plain(b, " job=", job);
   put_plain(b, " trace=", trace);
+}
+
+uint64_t secrets_deadline_ns(void) {
+  return clock_monotonic_ns() + (uint64_t)SECRETS_DEADLINE_MS * 1000000;
+}
+
+uint32_t secrets_left_ms(uint64_t deadline_ns, uint32_t least) {
+  const uint64_t now = clock_monotonic_ns();
+  const uint64_t left = now < deadline_ns ? (deadline_ns - now) / 1000000 : 0;
+  return left > least ? (uint32_t)left : least;
 }
 
 /* ---- the stores ---- */

@@ -10,13 +10,13 @@
 #define SEALED_INFO "neocompute-secret-seal-v1"
 #define AUDIT_MAX 1000u
 #define STORE_BITS 48u /* of an audit row's id, the rest says which store has it */
-#define REPLY_MAX SERVICE_REPLY_MAX
+#define REPLY_MAX (SERVICE_ANSWER_MAX - 65536u)
 
 struct call {
   struct call *next;
   struct secrets *all;
   struct query *query;
-  uint64_t ticket, before;
+  uint64_t ticket, before, deadline_ns;
   uint32_t verb, limit;
   uint8_t user[32];
   struct buf user_id, name, agent;
@@ -76,7 +76,7 @@ static struct secrets_backend *store_of(const struct call *c) {
 }
 
 static void ask(struct call *c, query_answer *answer) {
-  query_ask(c->query, store_of(c), SECRETS_DEADLINE_MS, answer, c);
+  query_ask(c->query, store_of(c), secrets_left_ms(c->deadline_ns, SECRETS_RECORD_MS), answer, c);
 }
 
 /* Goes on to the next store that can be written, from the one at hand; false if there is none. */
@@ -580,6 +580,7 @@ static bool in_range(const struct wire_secret_call *m) {
 
 static enum result fill(struct call *c, const struct wire_secret_call *m) {
   c->ticket = m->ticket;
+  c->deadline_ns = secrets_deadline_ns();
   c->verb = m->verb;
   c->limit = m->limit;
   c->before = m->before == 0 ? UINT64_MAX : m->before;
@@ -626,5 +627,9 @@ enum result secrets_call(struct secrets *s, struct span body) {
 }
 
 void secrets_drop_calls(struct secrets *s) {
-  while (s->calls != NULL) drop(s->calls);
+  for (struct call *c = s->calls, *next; c != NULL; c = next) {
+    next = c->next;
+    call_free(c);
+  }
+  s->calls = NULL;
 }

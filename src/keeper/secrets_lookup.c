@@ -73,12 +73,11 @@ static void lookup_free(struct lookup *l) {
   free(l);
 }
 
-static void drop(struct lookup *l) {
+static void take_off(struct lookup *l) {
   struct lookup **at = &l->all->lookups;
   while (*at != l) at = &(*at)->next;
   *at = l->next;
   l->all->outstanding--;
-  lookup_free(l);
 }
 
 static void put_detail(struct buf *b, const struct lookup *l, const struct wanted *w) {
@@ -120,9 +119,10 @@ static void finish(struct lookup *l) {
   const struct wanted *failed = l->failed != NOWHERE ? &l->wanted[l->failed] : NULL;
   for (size_t i = 0; failed == NULL && i < l->count; i++) all[i] = granted(l, &l->wanted[i]);
   if (failed != NULL) put_detail(&detail, l, failed);
+  take_off(l); /* who is answered may well forget it */
   l->answer(l->context, failed != NULL ? failed->result : RESULT_OK, buf_span(&detail), failed != NULL ? NULL : all,
             failed != NULL ? 0 : l->count);
-  drop(l);
+  lookup_free(l);
 }
 
 static void refuse(struct lookup *l, struct wanted *w, enum result why, const char *rule) {
@@ -146,12 +146,6 @@ static size_t audit_store(const struct lookup *l, const struct wanted *w) {
 /* Whether it is to be written down in the store that is being asked. */
 static bool is_at_hand(const struct lookup *l, const struct wanted *w) {
   return !w->recorded && audit_store(l, w) == l->store;
-}
-
-static uint32_t left_ms(const struct lookup *l) {
-  const uint64_t now = clock_monotonic_ns();
-  const uint64_t left = now < l->deadline_ns ? (l->deadline_ns - now) / 1000000 : 0;
-  return (uint32_t)(left > SECRETS_RECORD_MS ? left : SECRETS_RECORD_MS);
 }
 
 static const char *error_of(const struct lookup *l, const struct wanted *w) {
@@ -243,7 +237,8 @@ static void record(struct lookup *l) {
   for (; l->store < l->all->store_count; l->store++) {
     put_record(l);
     if (query_count(l->query) == 0) continue;
-    return query_ask(l->query, l->all->stores[l->store], left_ms(l), on_recorded, l);
+    return query_ask(l->query, l->all->stores[l->store], secrets_left_ms(l->deadline_ns, SECRETS_RECORD_MS),
+                     on_recorded, l);
   }
   finish(l);
 }
@@ -372,9 +367,7 @@ static void find(struct lookup *l) {
   put_find(l, STATEMENT_FIND);
   if (query_count(l->query) == 0) return settle(l);
   if (l->all->stores[l->store]->format == SECRETS_REFERENCE) put_find(l, STATEMENT_POLICIES);
-  const uint64_t now = clock_monotonic_ns();
-  const uint64_t left = now < l->deadline_ns ? (l->deadline_ns - now) / 1000000 : 0;
-  query_ask(l->query, l->all->stores[l->store], (uint32_t)left, on_found, l);
+  query_ask(l->query, l->all->stores[l->store], secrets_left_ms(l->deadline_ns, 0), on_found, l);
 }
 
 /* ---- asking ---- */
@@ -397,7 +390,7 @@ static enum result fill(struct lookup *l, const struct secrets_request *m) {
   buf_put_span(&l->user_id, m->user_id);
   secrets_put_agent(&l->agent, m->job, m->trace);
   for (size_t i = 0; i < m->count; i++) want(l, m->names[i]);
-  l->deadline_ns = clock_monotonic_ns() + (uint64_t)SECRETS_DEADLINE_MS * 1000000;
+  l->deadline_ns = secrets_deadline_ns();
   return l->user_id.bad || l->agent.bad ? RESULT_NO_MEMORY : query_new(l->all->setup.base, &l->query);
 }
 
@@ -427,9 +420,15 @@ enum result secrets_ask(struct secrets *s, const struct secrets_request *request
 void secrets_forget(struct secrets *s, uint64_t ticket) {
   struct lookup *l = s->lookups;
   while (l != NULL && l->ticket != ticket) l = l->next;
-  if (l != NULL) drop(l);
+  if (l == NULL) return;
+  take_off(l);
+  lookup_free(l);
 }
 
 void secrets_drop_lookups(struct secrets *s) {
-  while (s->lookups != NULL) drop(s->lookups);
+  for (struct lookup *l = s->lookups, *next; l != NULL; l = next) {
+    next = l->next;
+    lookup_free(l);
+  }
+  s->lookups = NULL;
 }

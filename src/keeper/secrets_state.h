@@ -8,7 +8,7 @@
 #define SECRETS_STORES 3u
 #define SECRETS_OUTSTANDING 1024u /* lookups and calls at a time */
 #define SECRETS_DEADLINE_MS 5000u
-#define SECRETS_RECORD_MS 1000u  /* that an audit row may take beyond it */
+#define SECRETS_RECORD_MS 1000u  /* that what follows a late answer may take beyond it: audit rows above all */
 #define SECRETS_MOST 1000u       /* of a user */
 #define SECRETS_TOTAL (4u << 20) /* bytes of a user's sealed secrets: they all fit into one answer of a store */
 
@@ -46,6 +46,10 @@ struct secrets_audit {
 void secrets_put_audit(struct query *q, const struct secrets_audit *a);
 /* "neocompute/<version> job=<job> trace=<trace>", without what is empty. */
 void secrets_put_agent(struct buf *b, struct span job, struct span trace);
+
+/* Of what begins now; and what is left until then, or `least`. */
+uint64_t secrets_deadline_ns(void);
+uint32_t secrets_left_ms(uint64_t deadline_ns, uint32_t least);
 
 void secrets_drop_lookups(struct secrets *s);
 void secrets_drop_calls(struct secrets *s);

@@ -569,6 +569,29 @@ static void test_answers_of_the_past(void **state) {
   assert_int_equal(told.count, before);
 }
 
+/* A job that ends while it is answered. */
+static uint64_t asked_last;
+
+static void on_answer_forget(void *context, enum result result, struct span detail,
+                             const struct secrets_granted *granted, size_t count) {
+  secrets_forget(secrets, asked_last);
+  on_answer(context, result, detail, granted, count);
+}
+
+static void test_forgotten_while_it_is_answered(void **state) {
+  (void)state;
+  uint8_t hash[32];
+  struct answer a = {0};
+  const struct span name = span_text("k");
+  const struct secrets_request m = {
+      .user = hash, .user_id = span_text(USER), .job = span_text(JOB), .names = &name, .count = 1};
+  put("k", "v", "");
+  hash_user(USER, hash);
+  assert_int_equal(secrets_ask(secrets, &m, on_answer_forget, &a, &asked_last), RESULT_OK);
+  wait_for(&a.count, 1);
+  assert_string_equal(a.got[0].value, "v");
+}
+
 static void test_postgres_forgets(void **state) {
   (void)state;
   serve("postgres", false);
@@ -743,6 +766,40 @@ static void test_the_reference(void **state) {
   assert_int_equal(call(SECRET_PUT, "k", "{\"value\":\"v\"}"), RESULT_METHOD_NOT_ALLOWED);
   assert_int_equal(call(SECRET_LIST, "", ""), RESULT_OK);
   assert_non_null(strstr(reply(), "{\"name\":\"free\",\"version\":3,\"store\":\"supabase\",\"format\":\"reference\","));
+  buf_free(&text);
+}
+
+/* A store that cannot be written takes audit rows all the same; one refusal holds for secrets of every store. */
+static void test_two_kinds_of_stores(void **state) {
+  (void)state;
+  struct buf text;
+  seal_reference(&text, "theirs");
+  fake_add(SUPABASE, USER, "a", 1, buf_span(&text));
+  fake_add(SUPABASE, USER, "both", 1, buf_span(&text));
+  put("b", "ours", "{\"uses\":1}");
+  put("both", "ours", "");
+  serve("supabase embedded", false);
+  const struct span names[] = {span_text("b"), span_text("a"), span_text("both")};
+  struct answer a = {0};
+  SUPABASE->policies[0] = (struct fake_policy){USER, "a", "oracle"};
+  SUPABASE->policy_count = 1;
+  (void)ask_as(&a, USER, names, 2);
+  wait_for(&a.count, 1);
+  assert_string_equal(a.detail, "a: forbidden by its policy (services)");
+  expect_audit(SUPABASE, "a", "read", "services");
+  expect_audit(EMBEDDED, "b", "read", "withheld");
+  SUPABASE->policy_count = 0;
+  a = (struct answer){0};
+  (void)ask_as(&a, USER, names, 3);
+  wait_for(&a.count, 1);
+  assert_int_equal(a.result, RESULT_OK);
+  assert_string_equal(a.got[0].format, "sealed-v1");
+  assert_string_equal(a.got[1].format, "reference");
+  assert_string_equal(a.got[2].value, "theirs"); /* the first store wins */
+  expect_audit(SUPABASE, "both", "read", "");
+  expect_audit(EMBEDDED, "b", "read", "");
+  assert_int_equal(call(SECRET_PUT, "c", "{\"value\":\"v\"}"), RESULT_OK); /* into the first that can be written */
+  assert_non_null(fake_row(EMBEDDED, USER, "c"));
   buf_free(&text);
 }
 
@@ -1079,12 +1136,14 @@ int main(void) {
       TEST(test_counting_in_two_stores),
       TEST(test_a_store_that_says_nothing),
       TEST(test_answers_of_the_past),
+      TEST(test_forgotten_while_it_is_answered),
       TEST(test_postgres_forgets),
       TEST(test_rows_that_are_none),
       TEST(test_messages_that_are_none),
       TEST(test_requests_that_are_none),
       TEST(test_egress_only),
       TEST(test_the_reference),
+      TEST(test_two_kinds_of_stores),
       TEST(test_write_and_list),
       TEST(test_delete),
       TEST(test_bodies_that_are_refused),
