@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { start } from './lib.mjs';
 import {
-  attestation, b64, canonical, defaultLimits, document, job, makeKey, open, protection, readReceipt, recordAad, recordPlain, seal,
-  sha256, shortText,
+  attestation, b64, canonical, countPlain, defaultLimits, document, job, makeKey, open, protection, readReceipt, recordAad, recordPlain, seal,
+  secretAad, secretOpen, secretPlain, secretText, sha256, shortText,
 } from './receipts.mjs';
 
 const program = process.env.PROTOCOL ?? join('build', 'tests', 'protocol');
@@ -49,6 +49,28 @@ test('sealed records', () => {
     const moved = seal(key, recordAad(table, Buffer.from(u), i), recordPlain(reply, claims));
     assert.equal(c('seal', ...args(moved)).result[0], 'record_corrupt');
   }
+});
+
+test('sealed secrets', () => {
+  const master = crypto.randomBytes(40), user = sha256('alice'), name = 'api_key', version = 2 ** 40 + 3;
+  const policy = '{"uses":3}', value = 'größe', key = protection(master).secret;
+  const args = (text, uses) => [hex(master), hex(user), hex(name), String(version), hex(policy), hex(value), '2', text, uses];
+  const at = (u, n, v) => [
+    secretText(key, secretAad('secret', u, n, v), secretPlain(policy, Buffer.from(value))), secretText(key, secretAad('secret-uses', u, n, v), countPlain(7)),
+  ];
+  const got = c('secret', ...args(...at(user, name, version)));
+  assert.deepEqual([got.result[0], got.policy[0], got.value[0], got.count[0]], ['ok', hex(policy), hex(value), '7']);
+  assert.deepEqual(secretOpen(key, secretAad('secret', user, name, version), got.sealed[0]), secretPlain(policy, Buffer.from(value)));
+  assert.deepEqual(secretOpen(key, secretAad('secret-uses', user, name, version), got.counted[0]), countPlain(2));
+  assert.match(got.sealed[0], /^nc1\.[A-Za-z0-9+/]+=*$/);
+  const here = at(user, name, version);
+  for (const elsewhere of [[sha256('mallory'), name, version], [user, 'api_key2', version], [user, name, version - 1]]) {
+    const moved = at(...elsewhere);
+    assert.equal(c('secret', ...args(moved[0], here[1])).result[0], 'secret_undecryptable');
+    assert.equal(c('secret', ...args(here[0], moved[1])).result[0], 'secret_undecryptable');
+  }
+  assert.equal(c('secret', ...args(here[1], here[1])).result[0], 'secret_undecryptable');
+  assert.equal(c('secret', ...args(here[0].slice(4), here[1])).result[0], 'secret_undecryptable');
 });
 
 test('receipts and attestation made in C', () => {

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "evidence/evidence.h"
+#include "keeper/secret_record.h"
 #include "receipt/protect.h"
 #include "receipt/receipt.h"
 #include "receipt/seal.h"
@@ -67,6 +68,37 @@ static enum result seal(char **args) {
   if (r == RESULT_OK) print_hex("claims", claims);
   buf_free(&sealed);
   buf_free(&text);
+  return r;
+}
+
+static uint64_t number(const char *text) {
+  uint64_t n;
+  if (text_u64(span_text(text), 0, UINT64_MAX, &n) != RESULT_OK) exit(2);
+  return n;
+}
+
+/* MASTER USER NAME VERSION POLICY VALUE COUNT TEXT USES: seals a secret and a count, and opens what Node sealed. */
+static enum result secret(char **args) {
+  struct protect_keys keys;
+  const struct secret_place place = {unhex(args[1]).data, unhex(args[2]), number(args[3])};
+  struct buf text = buf_new(MAX), uses = buf_new(MAX), plain = buf_new(MAX);
+  struct span policy, value;
+  uint64_t count = 0;
+  enum result r = protect_derive(unhex(args[0]), &keys);
+  if (r == RESULT_OK) r = secret_record_seal(keys.secret, &place, unhex(args[4]), unhex(args[5]), &text);
+  if (r == RESULT_OK) r = secret_record_seal_uses(keys.secret, &place, number(args[6]), &uses);
+  print("sealed", buf_span(&text));
+  print("counted", buf_span(&uses));
+  if (r == RESULT_OK) r = secret_record_open(keys.secret, &place, span_text(args[7]), &plain, &policy, &value);
+  if (r == RESULT_OK) r = secret_record_open_uses(keys.secret, &place, span_text(args[8]), &count);
+  if (r == RESULT_OK) {
+    print_hex("policy", policy);
+    print_hex("value", value);
+    printf("count %llu\n", (unsigned long long)count);
+  }
+  buf_free(&text);
+  buf_free(&uses);
+  buf_free(&plain);
   return r;
 }
 
@@ -141,7 +173,8 @@ static const struct {
   const char *name;
   int arguments;
   enum result (*run)(char **args);
-} verbs[] = {{"protect", 3, protect}, {"seal", 7, seal}, {"service", 5, service}, {"check", 2, check}};
+} verbs[] = {
+    {"protect", 3, protect}, {"seal", 7, seal}, {"secret", 9, secret}, {"service", 5, service}, {"check", 2, check}};
 
 int main(int argc, char **argv) {
   if (argc < 2 || crypto_init() != RESULT_OK) return 2;

@@ -115,6 +115,7 @@ export function protection(master) {
   const cipherKey = master.subarray(0, 32);
   return {
     store: hkdf('neocompute', 'store-sealing-v1'),
+    secret: hkdf('neocompute', 'secret-sealing-v1'),
     signature: (output) => crypto.createHmac('sha256', signing).update(sha256(output)).digest('hex'),
     encrypt: (output, nonce = crypto.randomBytes(12)) => seal(cipherKey, '', Buffer.from(output), nonce).toString('base64'),
     decrypt: (text) => open(cipherKey, '', Buffer.from(text, 'base64')).toString(),
@@ -139,3 +140,12 @@ const block = (bytes) => {
 };
 export const recordAad = (table, user, id) => Buffer.concat([Buffer.from(`neocompute-record-v1\0${table}\0`), user, id]);
 export const recordPlain = (reply, claims) => Buffer.concat([block(reply), block(claims)]);
+
+// Sealed secrets; `kind` is secret or secret-uses.
+const u64 = (n) => { const b = Buffer.alloc(8); b.writeBigUInt64LE(BigInt(n)); return b; };
+export const secretAad = (kind, user, name, version) =>
+  Buffer.concat([Buffer.from(`neocompute-${kind}-v1\0`), user, Buffer.from([Buffer.byteLength(name)]), Buffer.from(name), u64(version)]);
+export const secretText = (key, aad, plain) => `nc1.${seal(key, aad, plain).toString('base64')}`;
+export const secretOpen = (key, aad, text) => open(key, aad, Buffer.from(text.replace(/^nc1\./, ''), 'base64'));
+export const secretPlain = recordPlain;
+export const countPlain = u64;
