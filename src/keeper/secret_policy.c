@@ -7,6 +7,7 @@
 
 #define SERVICES_MAX 16u
 #define SERVICE_MAX 64u
+#define SCRIPTS_MAX 64u
 
 enum member { EXPIRES_AT, EXPOSE, HOSTS, SCRIPTS, SERVICES, USES, MEMBERS };
 
@@ -78,7 +79,7 @@ static enum result read_script(void *context, const struct json_item *item) {
   struct span text;
   if (!get_short(item->value, memory, sizeof memory, &text) || !text_unhex(text, hash, sizeof hash))
     return fault(r, "must be a list of SHA-256 hashes, 64 hexadecimal digits each");
-  r->count++; /* the length of the policy is their bound */
+  if (!no_more_than(r, SCRIPTS_MAX)) return fault(r, "too many scripts");
   buf_put(&r->policy->scripts, hash, sizeof hash);
   return RESULT_OK;
 }
@@ -177,10 +178,10 @@ enum result secret_policy_parse(struct span json, struct secret_policy *out, str
   size_t at;
   *out = (struct secret_policy){.services = buf_new(SECRET_POLICY_MAX),
                                 .hosts = buf_new(SECRET_POLICY_MAX),
-                                .scripts = buf_new(SECRET_POLICY_MAX)};
+                                .scripts = buf_new(SCRIPTS_MAX * HASH_SIZE)};
   if (json.len == 0) return RESULT_OK;
   if (json.len > SECRET_POLICY_MAX) { /* what is canonical is no longer */
-    buf_put_text(detail, "policy: exceeds 4096 bytes");
+    buf_put_text(detail, "policy: exceeds 8192 bytes");
     return RESULT_SECRET_INVALID;
   }
   enum result result = json_first(json) == '{' ? json_each(json, 3, read_member, &r, &at) : RESULT_INPUT_INVALID;

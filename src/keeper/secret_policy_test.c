@@ -128,9 +128,16 @@ static void test_bounds(void **state) {
   assert_int_equal(parse_many("{\"services\":[", "\"s\"", 17, "]}"), RESULT_SECRET_INVALID);
   assert_int_equal(parse_many("{" EGRESS ",\"hosts\":[", "\"a.example\"", 64, "]}"), RESULT_OK);
   assert_int_equal(parse_many("{" EGRESS ",\"hosts\":[", "\"a.example\"", 65, "]}"), RESULT_SECRET_INVALID);
-  assert_int_equal(parse_many("{\"scripts\":[", "\"" A64 "\"", 60, "]}"), RESULT_OK);
-  assert_int_equal(parse_many("{\"scripts\":[", "\"" A64 "\"", 61, "]}"), RESULT_SECRET_INVALID); /* 4096 bytes */
-  assert_int_equal(parse_many("{\"uses\":1", " ", 1, "}"), RESULT_OK);
+  assert_int_equal(parse_many("{\"scripts\":[", "\"" A64 "\"", 64, "]}"), RESULT_OK);
+  assert_int_equal(parse_many("{\"scripts\":[", "\"" A64 "\"", 65, "]}"), RESULT_SECRET_INVALID);
+  assert_int_equal(parse_many("", "{\"uses\":1}", 1, ""), RESULT_OK);
+  char longest[8192 + 2] = "{\"uses\":1}";
+  memset(longest + 10, ' ', sizeof longest - 10);
+  longest[8192] = 0;
+  assert_int_equal(parse_many("", longest, 1, ""), RESULT_OK);
+  longest[8192] = ' ';
+  longest[8193] = 0;
+  assert_int_equal(parse_many("", longest, 1, ""), RESULT_SECRET_INVALID);
 }
 
 static void expect_access(const char *json, struct secret_access access, enum result want, const char *want_rule) {

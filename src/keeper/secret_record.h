@@ -9,7 +9,7 @@
 
 #define SECRET_NAME_MAX 128u
 #define SECRET_VALUE_MAX 65536u
-#define SECRET_POLICY_MAX 4096u
+#define SECRET_POLICY_MAX 8192u
 /* Bytes of the longest sealed form: policy and value with their lengths, sealed, in base64. */
 #define SECRET_TEXT_MAX (4 + (SECRET_POLICY_MAX + SECRET_VALUE_MAX + 8 + AEAD_OVERHEAD + 2) / 3 * 4)
 

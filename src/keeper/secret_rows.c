@@ -65,7 +65,7 @@ static bool read_column(const struct column *column, struct span text, struct se
     case SEALED:
       return read_text(text, SECRET_TEXT_MAX, out);
     case VERSION:
-      return read_number(text, 1, SECRET_VERSION_MAX, out);
+      return read_number(text, 0, SECRET_VERSION_MAX, out);
     case ID:
       return read_number(text, 1, SECRET_AUDIT_ID_MAX, out);
     case TIME:
