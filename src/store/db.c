@@ -1,32 +1,18 @@
-#include "store/db.h"
+#include "store/db_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
-#include "store/statements.h"
 
 #define CACHE_KB 2048
 #define LOG_PAGES 4000 /* the log goes into the database at this length: 16 MB */
 #define LOG_STEP 256   /* so many pages of it at a time are sent to the disk meanwhile */
 
-#define STATEMENT_ID(id, sql) S_##id,
-enum statement { STATEMENTS(STATEMENT_ID) S_COUNT_ALL };
-#undef STATEMENT_ID
-
-struct db {
-  sqlite3 *sqlite;
-  sqlite3_stmt *statements[S_COUNT_ALL];
-  uint64_t count, committed; /* jobs: now, and as the last commit left them */
-  int log;                   /* the log's descriptor, -1 in memory */
-  int log_pages, sent, tidy_at;
-};
-
 /* ---- statements ---- */
 
 /* SQLite's trouble, whatever its kind, is that the store cannot be used now. */
-static enum result done(struct db *db, enum statement id, int code) {
+enum result db_done(struct db *db, enum statement id, int code) {
   sqlite3_reset(db->statements[id]);
   sqlite3_clear_bindings(db->statements[id]);
   return code == SQLITE_DONE || code == SQLITE_ROW ? RESULT_OK : RESULT_STORE_UNAVAILABLE;
@@ -36,12 +22,12 @@ static void bind_bytes(sqlite3_stmt *s, int at, const void *data, size_t len) {
   sqlite3_bind_blob64(s, at, len > 0 ? data : "", len, SQLITE_STATIC);
 }
 
-static void bind_number(sqlite3_stmt *s, int at, uint64_t value) {
+void db_bind_number(sqlite3_stmt *s, int at, uint64_t value) {
   sqlite3_bind_int64(s, at, value > INT64_MAX ? INT64_MAX : (sqlite3_int64)value);
 }
 
-static enum result run(struct db *db, enum statement id) {
-  return done(db, id, sqlite3_step(db->statements[id]));
+enum result db_run(struct db *db, enum statement id) {
+  return db_done(db, id, sqlite3_step(db->statements[id]));
 }
 
 /* ---- rows ---- */
@@ -49,6 +35,8 @@ static enum result run(struct db *db, enum statement id) {
 void rows_free(struct rows *rows) {
   for (size_t i = 0; i < rows->count; i++) free((void *)(uintptr_t)rows->jobs[i].record.data);
   free(rows->jobs);
+  free(rows->rows);
+  buf_free(&rows->text);
   *rows = (struct rows){0};
 }
 
@@ -96,7 +84,7 @@ static enum result add_named_row(struct db *db, struct rows *rows, sqlite3_stmt 
   sqlite3_bind_int64(get, 1, sqlite3_column_int64(s, 0));
   int code = sqlite3_step(get);
   enum result r = code == SQLITE_ROW ? add_row(rows, get) : RESULT_STORE_UNAVAILABLE;
-  enum result end = done(db, S_GET_ROW, code);
+  enum result end = db_done(db, S_GET_ROW, code);
   return r == RESULT_OK ? end : r;
 }
 
@@ -106,7 +94,7 @@ static enum result begin_rows(struct rows *rows, size_t limit) {
 }
 
 static enum result end_rows(struct db *db, enum statement id, int code, enum result r, struct rows *rows) {
-  enum result end = done(db, id, code);
+  enum result end = db_done(db, id, code);
   if (r == RESULT_OK) r = end;
   if (r != RESULT_OK) rows_free(rows);
   return r;
@@ -145,8 +133,8 @@ static enum result read_one(struct db *db, enum statement id, struct rows *rows)
 static void bind_job(sqlite3_stmt *s, const struct store_job *job, bool with_key) {
   bind_bytes(s, 1, job->id, sizeof job->id);
   bind_bytes(s, 2, job->user, sizeof job->user);
-  bind_number(s, 3, job->status);
-  bind_number(s, 4, job->expires_ms);
+  db_bind_number(s, 3, job->status);
+  db_bind_number(s, 4, job->expires_ms);
   if (with_key && job->has_key) {
     bind_bytes(s, 5, job->key, sizeof job->key);
     bind_bytes(s, 6, job->request, sizeof job->request);
@@ -157,7 +145,7 @@ static void bind_job(sqlite3_stmt *s, const struct store_job *job, bool with_key
 /* A job that ends replaces its record that said it runs; most have none. */
 static enum result update(struct db *db, const struct store_job *job, bool *found) {
   bind_job(db->statements[S_UPDATE], job, false);
-  enum result r = run(db, S_UPDATE);
+  enum result r = db_run(db, S_UPDATE);
   *found = r == RESULT_OK && sqlite3_changes(db->sqlite) > 0;
   return r;
 }
@@ -168,7 +156,7 @@ enum result db_put(struct db *db, const struct store_job *job) {
   if (r != RESULT_OK || found) return r;
   bind_job(db->statements[S_INSERT], job, true);
   int code = sqlite3_step(db->statements[S_INSERT]);
-  r = done(db, S_INSERT, code);
+  r = db_done(db, S_INSERT, code);
   if (r == RESULT_OK) db->count++;
   /* The one thing that must be unique is a user's key. */
   return (code & 0xff) == SQLITE_CONSTRAINT ? RESULT_IDEMPOTENCY_MISMATCH : r;
@@ -186,7 +174,7 @@ enum result db_get(struct db *db, const uint8_t *user, const uint8_t *id, struct
 
 enum result db_delete(struct db *db, const uint8_t *user, const uint8_t *id) {
   bind_pair(db->statements[S_DELETE], user, id, STORE_ID);
-  enum result r = run(db, S_DELETE);
+  enum result r = db_run(db, S_DELETE);
   int deleted = sqlite3_changes(db->sqlite);
   if (r != RESULT_OK) return r;
   db->count -= (uint64_t)deleted;
@@ -196,47 +184,47 @@ enum result db_delete(struct db *db, const uint8_t *user, const uint8_t *id) {
 enum result db_list(struct db *db, const struct store_query *query, struct rows *rows) {
   enum statement id = query->status == 0 ? S_LIST : S_LIST_STATUS;
   bind_pair(db->statements[id], query->user, query->before, STORE_ID);
-  bind_number(db->statements[id], 3, query->limit + 1);
-  if (query->status != 0) bind_number(db->statements[id], 4, query->status);
+  db_bind_number(db->statements[id], 3, query->limit + 1);
+  if (query->status != 0) db_bind_number(db->statements[id], 4, query->status);
   return read_page(db, id, query->limit, query->bytes, rows);
 }
 
 /* The key of a job that has expired and is not deleted yet is free. */
 enum result db_find_key(struct db *db, const uint8_t *user, const uint8_t *key, uint64_t now_ms, struct rows *rows) {
   bind_pair(db->statements[S_FIND_KEY], user, key, STORE_KEY);
-  bind_number(db->statements[S_FIND_KEY], 3, now_ms);
+  db_bind_number(db->statements[S_FIND_KEY], 3, now_ms);
   enum result r = read_one(db, S_FIND_KEY, rows);
   if (r != RESULT_JOB_NOT_FOUND) return r;
   bind_pair(db->statements[S_FORGET_KEY], user, key, STORE_KEY);
-  bind_number(db->statements[S_FORGET_KEY], 3, now_ms);
-  r = run(db, S_FORGET_KEY);
+  db_bind_number(db->statements[S_FORGET_KEY], 3, now_ms);
+  r = db_run(db, S_FORGET_KEY);
   return r == RESULT_OK ? RESULT_JOB_NOT_FOUND : r;
 }
 
 enum result db_list_running(struct db *db, const uint8_t *after, uint32_t limit, struct rows *rows) {
-  bind_number(db->statements[S_LIST_RUNNING], 1, limit);
+  db_bind_number(db->statements[S_LIST_RUNNING], 1, limit);
   bind_bytes(db->statements[S_LIST_RUNNING], 2, after, STORE_ID);
   return read_rows(db, S_LIST_RUNNING, limit, rows);
 }
 
 enum result db_expire(struct db *db, uint64_t now_ms, uint32_t limit, bool *more) {
-  bind_number(db->statements[S_EXPIRE], 1, now_ms);
-  bind_number(db->statements[S_EXPIRE], 2, limit);
-  enum result r = run(db, S_EXPIRE);
+  db_bind_number(db->statements[S_EXPIRE], 1, now_ms);
+  db_bind_number(db->statements[S_EXPIRE], 2, limit);
+  enum result r = db_run(db, S_EXPIRE);
   int deleted = r == RESULT_OK ? sqlite3_changes(db->sqlite) : 0;
   db->count -= (uint64_t)deleted;
   *more = deleted == (int)limit;
   if (r != RESULT_OK || *more) return r;
-  bind_number(db->statements[S_EXPIRE_DOCUMENTS], 1, now_ms);
-  return run(db, S_EXPIRE_DOCUMENTS);
+  db_bind_number(db->statements[S_EXPIRE_DOCUMENTS], 1, now_ms);
+  return db_run(db, S_EXPIRE_DOCUMENTS);
 }
 
 enum result db_put_document(struct db *db, const uint8_t *sha256, struct span bytes, uint64_t expires_ms) {
   sqlite3_stmt *s = db->statements[S_PUT_DOCUMENT];
   bind_bytes(s, 1, sha256, 32);
-  bind_number(s, 2, expires_ms);
+  db_bind_number(s, 2, expires_ms);
   bind_bytes(s, 3, bytes.data, bytes.len);
-  return run(db, S_PUT_DOCUMENT);
+  return db_run(db, S_PUT_DOCUMENT);
 }
 
 enum result db_get_document(struct db *db, const uint8_t *sha256, struct rows *rows) {
@@ -251,21 +239,21 @@ uint64_t db_count(const struct db *db) {
 /* ---- transactions ---- */
 
 enum result db_begin(struct db *db) {
-  return run(db, S_BEGIN);
+  return db_run(db, S_BEGIN);
 }
 
 void db_rollback(struct db *db) {
-  if (!sqlite3_get_autocommit(db->sqlite)) (void)!run(db, S_ROLLBACK);
+  if (!sqlite3_get_autocommit(db->sqlite)) (void)!db_run(db, S_ROLLBACK);
   db->count = db->committed;
 }
 
 enum result db_commit(struct db *db) {
   enum result r = RESULT_OK;
   if (db->count != db->committed) {
-    bind_number(db->statements[S_SET_COUNT], 1, db->count);
-    r = run(db, S_SET_COUNT);
+    db_bind_number(db->statements[S_SET_COUNT], 1, db->count);
+    r = db_run(db, S_SET_COUNT);
   }
-  if (r == RESULT_OK) r = run(db, S_COMMIT);
+  if (r == RESULT_OK) r = db_run(db, S_COMMIT);
   if (r == RESULT_OK)
     db->committed = db->count;
   else
@@ -344,21 +332,28 @@ static bool set_up_connection(struct db *db, bool full_sync) {
 }
 
 /* Whose file is it? Nothing is written before that is known. */
-static const char *check_owner(struct db *db, bool *fresh) {
+static const char *check_owner(struct db *db) {
   int64_t version = 0, application = 0, tables = 0;
   if (!ask_number(db, "PRAGMA user_version", &version) || !ask_number(db, "PRAGMA application_id", &application) ||
       !ask_number(db, "SELECT count(*) FROM sqlite_schema", &tables))
     return sqlite3_errmsg(db->sqlite);
-  *fresh = version == 0 && application == 0 && tables == 0;
-  if (*fresh) return NULL;
+  if (version == 0 && application == 0 && tables == 0) return NULL;
   if (application != APPLICATION_ID) return "it is another program's database";
-  return version == SCHEMA_VERSION ? NULL : "it was written by another version of this service";
+  bool ours = version >= 1 && version <= SCHEMA_VERSION;
+  return ours ? NULL : "it was written by another version of this service";
 }
 
-static bool create_schema(struct db *db) {
+/* From the version that is there, 0 for none, to ours: what each version added, all or nothing. */
+static bool bring_schema(struct db *db) {
+  static const char *const added[SCHEMA_VERSION] = {SCHEMA_1, SCHEMA_2};
+  int64_t version = 0;
   char marks[128];
+  if (!ask_number(db, "PRAGMA user_version", &version)) return false;
+  if (version == SCHEMA_VERSION) return true;
   snprintf(marks, sizeof marks, "PRAGMA user_version = %d; PRAGMA application_id = %d", SCHEMA_VERSION, APPLICATION_ID);
-  return execute(db, "BEGIN EXCLUSIVE") && execute(db, SCHEMA) && execute(db, marks) && execute(db, "COMMIT");
+  bool good = execute(db, "BEGIN EXCLUSIVE");
+  for (int64_t i = version; good && i < SCHEMA_VERSION; i++) good = execute(db, added[i]);
+  return good && execute(db, marks) && execute(db, "COMMIT");
 }
 
 static bool prepare_all(struct db *db) {
@@ -398,9 +393,8 @@ static const char *open_file(struct db *db, const struct store_config *config) {
   int code = sqlite3_open_v2(config->path != NULL ? config->path : ":memory:", &db->sqlite, flags, NULL);
   if (db->sqlite == NULL || code != SQLITE_OK) problem = db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "no memory";
   if (problem == NULL && !set_up_connection(db, config->full_sync)) problem = sqlite3_errmsg(db->sqlite);
-  bool fresh = false;
-  if (problem == NULL) problem = check_owner(db, &fresh);
-  if (problem == NULL && (!execute(db, "PRAGMA journal_mode = WAL") || (fresh && !create_schema(db))))
+  if (problem == NULL) problem = check_owner(db);
+  if (problem == NULL && (!execute(db, "PRAGMA journal_mode = WAL") || !bring_schema(db)))
     problem = sqlite3_errmsg(db->sqlite);
   if (problem == NULL && !prepare_all(db)) problem = sqlite3_errmsg(db->sqlite);
   if (problem == NULL && config->path != NULL && !watch_log(db, config->path)) problem = "its log cannot be opened";

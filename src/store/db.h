@@ -12,8 +12,11 @@ struct db;
 struct rows {
   struct store_job *jobs; /* records included in one allocation each */
   size_t count;
-  size_t bytes; /* of the records */
+  size_t bytes; /* of the records, or of the rows */
   bool more;
+  struct store_statement *rows; /* of secrets: … */
+  size_t row_count;
+  struct buf text; /* … what their values point to */
 };
 void rows_free(struct rows *rows);
 
@@ -37,6 +40,13 @@ enum result must_use db_list_running(struct db *db, const uint8_t *after, uint32
 enum result must_use db_expire(struct db *db, uint64_t now_ms, uint32_t limit, bool *more);
 enum result must_use db_put_document(struct db *db, const uint8_t *sha256, struct span bytes, uint64_t expires_ms);
 enum result must_use db_get_document(struct db *db, const uint8_t *sha256, struct rows *rows);
+
+/* `statements`: store_statement after store_statement, each as its number, its count of values and these as blocks; put
+ * there by secrets_put. What is done stays within a savepoint: RESULT_SECRET_CONFLICT, _SECRETS_FULL and
+ * _SECRET_STORE_UNAVAILABLE have changed nothing, RESULT_STORE_UNAVAILABLE is the transaction's end. */
+enum result must_use db_secrets(struct db *db, struct span statements, uint64_t now_s, struct rows *rows);
+/* RESULT_BAD_REQUEST as store_secrets says it. */
+enum result must_use secrets_put(struct buf *b, const struct store_statement *statements, size_t count);
 
 /* Moves the log into the database once it is long, which waits for the disk: after the answers, not before. */
 void db_tidy(struct db *db);

@@ -177,7 +177,7 @@ static void test_strangers_files(void **state) {
   run_sql("PRAGMA application_id = 7");
   expect_refusal("another program");
   make_store(1);
-  run_sql("PRAGMA user_version = 2");
+  run_sql("PRAGMA user_version = 3");
   expect_refusal("another version");
   make_store(1);
   run_sql("PRAGMA user_version = 0");

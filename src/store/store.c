@@ -18,6 +18,7 @@
 #define STACK_BYTES (512u << 10)
 #define ANSWERS_MAX (8u << 20) /* records that were read and not yet collected: past it nothing more is done */
 #define EXPIRE_STEP 500u
+#define SECRETS_TEXT_MAX (16u << 20)
 #define COMPANY_NS 2000000 /* how long a write that nobody waits for waits for company */
 
 struct op;
@@ -29,6 +30,7 @@ struct op {
   store_callback *callback;
   void *context;
   enum result result;
+  enum result fault; /* what a fault of the store is called here; RESULT_OK: as it comes */
   struct rows rows;
   size_t bytes; /* that it counts for while it waits */
   struct store_job job;
@@ -91,14 +93,22 @@ static void list_put_back(struct list *l, struct op *ops) {
 static void fail_all(struct op *ops, enum result why) {
   for (struct op *op = ops; op != NULL; op = op->next) {
     rows_free(&op->rows);
-    op->result = why;
+    op->result = op->fault != RESULT_OK ? op->fault : why;
     op->again = false;
   }
 }
 
-/* What an operation says of the jobs it looked for is no fault of the store. */
+/* What an operation says of the jobs or secrets it looked for is no fault of the store. */
 static bool is_fault(enum result r) {
-  return r != RESULT_OK && r != RESULT_JOB_NOT_FOUND && r != RESULT_IDEMPOTENCY_MISMATCH;
+  static const enum result said[] = {RESULT_OK,
+                                     RESULT_JOB_NOT_FOUND,
+                                     RESULT_IDEMPOTENCY_MISMATCH,
+                                     RESULT_SECRET_CONFLICT,
+                                     RESULT_SECRETS_FULL,
+                                     RESULT_SECRET_STORE_UNAVAILABLE};
+  for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+    if (said[i] == r) return false;
+  return true;
 }
 
 /* If what was read so far is as much as may lie about, `op` is the last of its group: the others are the `rest`. */
@@ -275,7 +285,12 @@ void store_collect(struct store *s) {
   size_t answers = 0;
   for (struct op *op = ops, *next; op != NULL; op = next) {
     next = op->next;
-    const struct store_answer answer = {op->result, op->rows.jobs, op->rows.count, op->rows.more};
+    const struct store_answer answer = {.result = op->result,
+                                        .jobs = op->rows.jobs,
+                                        .count = op->rows.count,
+                                        .more = op->rows.more,
+                                        .rows = op->rows.rows,
+                                        .row_count = op->rows.row_count};
     if (op->callback != NULL) op->callback(op->context, &answer);
     answers += op->rows.bytes;
     op_free(op);
@@ -441,5 +456,20 @@ static enum result run_get_document(struct db *db, struct op *op) {
 enum result store_get_document(struct store *s, const uint8_t sha256[32], store_callback *callback, void *context) {
   struct op *op = op_new(run_get_document, span_of(NULL, 0), callback, context);
   if (op != NULL) memcpy(op->sha256, sha256, sizeof op->sha256);
+  return queue(s, op);
+}
+
+static enum result run_secrets(struct db *db, struct op *op) {
+  return db_secrets(db, op->job.record, clock_real_ns() / 1000000000u, &op->rows);
+}
+
+enum result store_secrets(struct store *s, const struct store_statement *statements, size_t count,
+                          store_callback *callback, void *context) {
+  struct buf text = buf_new(SECRETS_TEXT_MAX);
+  enum result r = secrets_put(&text, statements, count);
+  struct op *op = r == RESULT_OK ? op_new(run_secrets, buf_span(&text), callback, context) : NULL;
+  buf_free(&text);
+  if (r != RESULT_OK) return r;
+  if (op != NULL) op->fault = RESULT_SECRET_STORE_UNAVAILABLE;
   return queue(s, op);
 }

@@ -1,6 +1,6 @@
 /*
- * The job store: sealed records by id, and what is needed to find them. It knows no key and no plaintext: a record is
- * bytes. A SQLite file, or the same in memory only; store.c runs it on a thread of its own, so that a slow disk never
+ * The job store: sealed records by id, and what is needed to find them; and beside it the embedded store of secrets. It
+ * knows no key and no plaintext: a record is bytes. A SQLite file, or the same in memory only; store.c runs it on a thread of its own, so that a slow disk never
  * stops the event loop.
  *
  * Writes are queued and committed in groups; each may have a callback, which the owner's thread gets from store_collect
@@ -36,12 +36,42 @@ struct store_job {
   struct span record;         /* sealed */
 };
 
+/* ---- secrets: what is asked of them, in the numbers and values of wire/statements.h ---- */
+
+#define STORE_VALUES_MAX 9u
+#define STORE_STATEMENTS_MAX 32u
+#define STORE_ROWS_MAX 4096u
+#define STORE_TEXT_MAX 1024u        /* bytes of a value … */
+#define STORE_SECRET_MAX (512u << 10) /* … but of a secret's own */
+#define STORE_SECRETS_OF_USER 1000u
+#define STORE_SECRETS_BYTES (4u << 20) /* of a user's secrets altogether */
+#define STORE_AUDITS_OF_USER 10000u    /* past it the oldest go */
+
+enum store_secret {
+  STORE_SECRET_FIND = 1,
+  STORE_SECRET_ALL,
+  STORE_SECRET_WRITE,
+  STORE_SECRET_REMOVE,
+  STORE_SECRET_USE,
+  STORE_SECRET_AUDIT,
+  STORE_SECRET_AUDITS,
+  STORE_SECRET_POLICIES
+};
+
+/* A statement, or a row: then `statement` is the index of the one that it answers. */
+struct store_statement {
+  uint32_t statement, count;
+  struct span values[STORE_VALUES_MAX];
+};
+
 /* What comes back for a read or a write. `jobs` and their records hold until the callback returns. */
 struct store_answer {
   enum result result; /* RESULT_OK, RESULT_JOB_NOT_FOUND, RESULT_IDEMPOTENCY_MISMATCH, RESULT_STORE_UNAVAILABLE */
   const struct store_job *jobs;
   size_t count;
   bool more; /* a list: further jobs lie behind the last one */
+  const struct store_statement *rows; /* store_secrets; held as long */
+  size_t row_count;
 };
 typedef void store_callback(void *context, const struct store_answer *answer);
 
@@ -92,6 +122,15 @@ enum result must_use store_put_document(struct store *s, const uint8_t sha256[32
 /* jobs[0].record is the document. */
 enum result must_use store_get_document(struct store *s, const uint8_t sha256[32], store_callback *callback,
                                         void *context);
+
+/* Does these statements (1 to STORE_STATEMENTS_MAX of them), all or none, in their order. RESULT_BAD_REQUEST, at once,
+ * for what is no such list: a number that is not in enum store_secret, another count of values, a value that is not
+ * UTF-8, holds U+0000, or is no number where one belongs. The answer is RESULT_OK with rows in the order of their
+ * statements, RESULT_SECRET_CONFLICT, RESULT_SECRETS_FULL (a user may have no more), or
+ * RESULT_SECRET_STORE_UNAVAILABLE, also for values and answers beyond the bounds above and for rows in the file that we
+ * would not have written. An audit row's id counts its user's rows. */
+enum result must_use store_secrets(struct store *s, const struct store_statement *statements, size_t count,
+                                   store_callback *callback, void *context);
 
 /* Tells the thread to commit what is queued now instead of within 2 ms: a put with a callback does that by itself, one
  * without waits for company. */

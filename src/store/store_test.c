@@ -513,9 +513,9 @@ static void test_files_that_are_not_ours(void **state) {
   char path[128];
   snprintf(path, sizeof path, "%s", new_path());
   store_free(open_store(path));
-  sql(path, "PRAGMA user_version = 2");
+  sql(path, "PRAGMA user_version = 3");
   assert_not_opened(path, "another version");
-  sql(path, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+  sql(path, "PRAGMA user_version = 2; PRAGMA application_id = 5");
   assert_not_opened(path, "another program's");
   snprintf(path, sizeof path, "%s", new_path());
   sql(path, "CREATE TABLE theirs(x)");
