@@ -138,6 +138,19 @@ static bool on_attested(struct broker *b, struct span body) {
   return true;
 }
 
+static bool on_secreted(struct broker *b, struct span body) {
+  struct wire_secreted m;
+  if (!wire_get_secreted(body, &m) || m.result >= RESULT_COUNT) return false;
+  secrets_answered(b, &m);
+  return true;
+}
+
+static bool on_store_query(struct broker *b, struct span body) {
+  struct wire_query m;
+  struct cursor rest;
+  return wire_get_query(body, &m, &rest) && secrets_query(b, &m, rest);
+}
+
 static bool on_gauges(struct broker *b, struct span body) {
   return wire_get_gauges(body, &b->gauges);
 }
@@ -232,7 +245,8 @@ static const struct verb verbs[] = {
     {WIRE_IDENTITY, on_identity, NULL}, {WIRE_STORED, on_stored, NULL},    {WIRE_LOGGED, on_logged, NULL},
     {WIRE_ENDED, on_ended, NULL},       {WIRE_OPENED, on_opened, NULL},    {WIRE_ATTESTED, on_attested, NULL},
     {WIRE_GAUGES, on_gauges, NULL},     {WIRE_TLS, on_tls, NULL},          {WIRE_STOP, on_stop, NULL},
-    {WIRE_PEER, NULL, on_peer},         {WIRE_LISTENER, NULL, on_listener}};
+    {WIRE_PEER, NULL, on_peer},         {WIRE_LISTENER, NULL, on_listener},
+    {WIRE_SECRETED, on_secreted, NULL}, {WIRE_STORE_QUERY, on_store_query, NULL}};
 
 /* A message that is not in order, or that does not fit, is the end: whoever sent it is not what we think. */
 static void take(struct broker *b, enum service_peer sender, bool *begun, const struct channel_message *m) {
@@ -335,6 +349,11 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *context) {
   jobs_check_keeper(context);
 }
 
+static void on_secrets(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  secrets_expire(context);
+}
+
 static enum result make_timers(struct broker *b) {
   const struct {
     struct event **timer;
@@ -345,6 +364,7 @@ static enum result make_timers(struct broker *b) {
                 {&b->retry, 0, on_retry, 0},
                 {&b->grace, 0, on_grace_over, 0},
                 {&b->drain, 0, when_drained, 0},
+                {&b->secrets, 0, on_secrets, 0},
                 {&b->heartbeat, EV_PERSIST, on_heartbeat, 15000},
                 {&b->cleanup, EV_PERSIST, on_cleanup, b->cleanup_ms}};
   for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
@@ -402,6 +422,7 @@ static enum result make_tables(struct broker *b) {
   if (r == RESULT_OK) r = table_new(STORE_ID, &b->by_id);
   if (r == RESULT_OK) r = table_new(STORE_KEY, &b->by_key);
   if (r == RESULT_OK) r = table_new(sizeof(uint64_t), &b->asked);
+  if (r == RESULT_OK) r = table_new(sizeof(uint64_t), &b->secret_calls);
   return r;
 }
 
@@ -456,7 +477,7 @@ static enum result start(struct broker *b) {
 static void tear_down(struct broker *b) {
   http_server_free(b->http);
   http_server_free(b->metrics);
-  struct event *events[] = {b->store_event, b->cleanup, b->queue, b->retry, b->grace, b->drain, b->heartbeat};
+  struct event *events[] = {b->store_event, b->cleanup, b->queue, b->retry, b->grace, b->drain, b->heartbeat, b->secrets};
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
     if (events[i] != NULL) event_free(events[i]);
   }

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 
+#include "base/hosts.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -105,6 +106,10 @@ static bool is_secret_name(struct span text) {
   return text.len > 0 && text.len <= ENVELOPE_NAME_MAX;
 }
 
+bool envelope_is_name(struct span text) {
+  return is_secret_name(text) && !span_is(text, ".") && !span_is(text, "..");
+}
+
 /* What a receipt can carry as it is. */
 static bool is_plain_ascii(struct span text) {
   for (size_t i = 0; i < text.len; i++) {
@@ -148,6 +153,13 @@ static enum result read_nonce(struct reader *r, const struct field *f, struct sp
   enum result result = read_text(r, f, value);
   if (result != RESULT_OK || is_plain_ascii(r->e->nonce)) return result;
   return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be printable ASCII without quotes and backslashes", f->name);
+}
+
+static enum result read_name(struct reader *r, const struct field *f, struct span value) {
+  enum result result = read_text(r, f, value);
+  const struct span *name = f->text(r->e);
+  if (result != RESULT_OK || name->len == 0 || envelope_is_name(*name)) return result;
+  return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be 1 to %u of A-Z a-z 0-9 _ . -", f->name, ENVELOPE_NAME_MAX);
 }
 
 static enum result read_entry(struct reader *r, const struct field *f, struct span value) {
@@ -216,6 +228,51 @@ static enum result read_memory(struct reader *r, const struct field *f, struct s
 
 static enum result read_steps(struct reader *r, const struct field *f, struct span value) {
   return read_limit(r, f, value, 1, STEPS_MAX, &r->e->steps);
+}
+
+/* ---- hosts ---- */
+
+struct hosts {
+  struct reader *reader;
+  const struct field *field;
+  size_t seen;
+};
+
+/* One entry, and nothing that would make it two. */
+static bool is_host(struct span text) {
+  for (size_t i = 0; i < text.len; i++)
+    if (strchr(" ,\t\r\n", text.data[i]) != NULL) return false;
+  return text.len > 0 && hosts_valid(text);
+}
+
+static enum result visit_host(void *context, const struct json_item *item) {
+  struct hosts *hosts = context;
+  struct reader *r = hosts->reader;
+  struct span host;
+  if (hosts->seen == ENVELOPE_HOSTS_MAX) {
+    return complain(r, RESULT_LIMIT_INVALID, "\"%s\" has more than %u entries", hosts->field->name, ENVELOPE_HOSTS_MAX);
+  }
+  if (hosts->seen > 0) buf_put_u8(&r->e->text, '\n');
+  if (!is_string(item->value) || !decode(r, item->value, &host) || !is_host(host)) {
+    return complain(r, RESULT_LIMIT_INVALID,
+                    "\"%s[%zu]\" must be a host's name or address in lower case, \"*.\" and a name, or \"*\"",
+                    hosts->field->name, hosts->seen);
+  }
+  hosts->seen++;
+  return RESULT_OK;
+}
+
+/* The strings lie behind one another: a list as the keeper takes it. An empty one is refused, for to the keeper it
+ * would be no limit. */
+static enum result read_hosts(struct reader *r, const struct field *f, struct span value) {
+  struct hosts hosts = {.reader = r, .field = f};
+  size_t start = r->e->text.len, at;
+  if (value.data[0] != '[') return complain(r, RESULT_LIMIT_INVALID, "\"%s\" must be a list of strings", f->name);
+  enum result result = json_each(value, ENVELOPE_DEPTH_MAX, visit_host, &hosts, &at);
+  if (result == RESULT_OK && hosts.seen == 0)
+    return complain(r, RESULT_LIMIT_INVALID, "\"%s\" must name 1 to %u hosts", f->name, ENVELOPE_HOSTS_MAX);
+  r->e->hosts = buf_since(&r->e->text, start);
+  return result;
 }
 
 /* ---- secrets ---- */
@@ -289,12 +346,13 @@ static const struct field envelope_fields[] = {
     {.name = "async", .read = read_async},
     {.name = "deterministic", .read = read_deterministic},
     {.name = "limits", .read = read_limits},
-    {.name = "app_id", .read = read_text, .text = app_id_of, .max = ENVELOPE_NAME_MAX},
-    {.name = "script_name", .read = read_text, .text = script_name_of, .max = ENVELOPE_NAME_MAX}};
+    {.name = "app_id", .read = read_name, .text = app_id_of, .max = ENVELOPE_NAME_MAX},
+    {.name = "script_name", .read = read_name, .text = script_name_of, .max = ENVELOPE_NAME_MAX}};
 
 #define IN_LIMITS (sizeof "limits." - 1)
 static const struct field limits_fields[] = {{.name = "limits.memory_mb", .key = IN_LIMITS, .read = read_memory},
-                                             {.name = "limits.steps", .key = IN_LIMITS, .read = read_steps}};
+                                             {.name = "limits.steps", .key = IN_LIMITS, .read = read_steps},
+                                             {.name = "limits.hosts", .key = IN_LIMITS, .read = read_hosts}};
 
 _Static_assert(COUNT(envelope_fields) <= FIELDS_MAX && COUNT(limits_fields) <= FIELDS_MAX, "no room in struct cut");
 
@@ -376,11 +434,23 @@ static bool make_room(struct envelope *e, const struct cut *cut) {
   return e->text.data != NULL;
 }
 
+/* The script itself, or its name in an app; a manifest may name the entry point of the latter. */
+static enum result settle_script(const struct reader *r) {
+  struct envelope *e = r->e;
+  if (e->script.len > 0 && e->script_name.len > 0)
+    return complain(r, RESULT_BAD_REQUEST, "give \"script\" or \"script_name\", not both");
+  if (e->script.len == 0 && e->script_name.len == 0)
+    return complain(r, RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty");
+  if (e->script_name.len > 0 && e->app_id.len == 0)
+    return complain(r, RESULT_BAD_REQUEST, "\"script_name\" needs \"app_id\"");
+  if (e->script.len > 0 && e->entry.len == 0) e->entry = span_text("main");
+  return RESULT_OK;
+}
+
 enum result envelope_read(struct span body, struct envelope *e, char *detail, size_t detail_size) {
   struct reader r = {e, detail, detail_size};
   struct cut cut = {.reader = &r, .fields = envelope_fields, .count = COUNT(envelope_fields)};
-  *e = (struct envelope){.entry = span_text("main"),
-                         .input = span_text("{}"),
+  *e = (struct envelope){.input = span_text("{}"),
                          .timeout_ms = TIMEOUT_DEFAULT * 1000,
                          .memory = (uint64_t)MEMORY_DEFAULT << 20,
                          .steps = INT64_MAX};
@@ -388,9 +458,7 @@ enum result envelope_read(struct span body, struct envelope *e, char *detail, si
   enum result result = cut_body(&r, body, &cut);
   if (result == RESULT_OK && !make_room(e, &cut)) result = RESULT_NO_MEMORY;
   if (result == RESULT_OK) result = read_fields(&cut);
-  if (result == RESULT_OK && e->script.len == 0) {
-    result = complain(&r, RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty");
-  }
+  if (result == RESULT_OK) result = settle_script(&r);
   if (result != RESULT_OK) envelope_free(e);
   return result;
 }

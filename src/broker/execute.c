@@ -9,15 +9,6 @@
 
 /* ---- what the request's head asks for ---- */
 
-/* The media type without its parameters: application/json, whatever its charset says (JSON is UTF-8, RFC 8259 §8.1). */
-static bool is_json(struct span type) {
-  static const char want[] = "application/json";
-  if (type.len == 0) return true; /* a caller that says nothing (RFC 9110 §8.3) */
-  size_t len = 0;
-  while (len < type.len && type.data[len] != ';' && type.data[len] != ' ') len++;
-  return len == sizeof want - 1 && strncasecmp((const char *)type.data, want, len) == 0;
-}
-
 /* `Prefer: respond-async` (RFC 7240 §4.1), alone or in a list. */
 static bool prefers_async(struct span prefer) {
   static const char want[] = "respond-async";
@@ -57,6 +48,10 @@ static enum result fill(struct wire_execute *m, const struct call *call, const s
                              .input = e->input,
                              .nonce = e->nonce,
                              .trace = span_text(call->trace.id),
+                             .user_id = span_text(call->user_id),
+                             .app = e->script_name.len > 0 ? e->app_id : span_of(NULL, 0),
+                             .name = e->script_name,
+                             .hosts = e->hosts,
                              .secret_count = (uint32_t)e->secret_count};
   memcpy(m->user, call->user, sizeof m->user);
   memcpy(m->secrets, e->secrets, e->secret_count * sizeof e->secrets[0]);
@@ -184,7 +179,7 @@ void execute_post(struct call *call) {
   enum result r = RESULT_OK;
   if (!b->ready || broker_is_full(b)) r = RESULT_BUSY;
   if (b->stopping) r = RESULT_STOPPING;
-  if (r == RESULT_OK && !is_json(http_field_of(call_request(call), "content-type"))) r = RESULT_MEDIA_TYPE;
+  if (r == RESULT_OK && !call_brings_json(call)) r = RESULT_MEDIA_TYPE;
   if (r != RESULT_OK) {
     call_problem(call, r, NULL);
     return;

@@ -328,7 +328,8 @@ static void answer_call(struct job *job, struct call *call) {
       call_end(call);
       break;
     case CALL_RECORD:
-    case CALL_LIST: /* never in a job's list */
+    case CALL_LIST:
+    case CALL_SECRET: /* never in a job's list */
       break;
   }
 }

@@ -11,7 +11,8 @@ static const struct {
   struct problem_fact fact;
 } limits[] = {{RESULT_SCRIPT_TOO_LARGE, {"limit_bytes", ENVELOPE_SCRIPT_MAX}},
               {RESULT_INPUT_TOO_LARGE, {"limit_bytes", ENVELOPE_INPUT_MAX}},
-              {RESULT_TOO_MANY_SECRETS, {"limit", ENVELOPE_SECRETS_MAX}}};
+              {RESULT_TOO_MANY_SECRETS, {"limit", ENVELOPE_SECRETS_MAX}},
+              {RESULT_SECRET_TOO_LARGE, {"limit_bytes", ENVELOPE_SECRET_MAX}}};
 
 int problem_status(enum result why) {
   int status = result_status(why);

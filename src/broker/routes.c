@@ -20,6 +20,11 @@ static const struct route routes[] = {
     {"GET", "/jobs/{}", METRICS_ROUTE_JOB, false, records_get},
     {"DELETE", "/jobs/{}", METRICS_ROUTE_JOB, false, records_delete},
     {"GET", "/jobs/{}/events", METRICS_ROUTE_EVENTS, false, events_get},
+    {"GET", "/secrets", METRICS_ROUTE_SECRETS, false, secrets_list},
+    {"PUT", "/secrets/{}", METRICS_ROUTE_SECRETS, false, secrets_put},
+    {"DELETE", "/secrets/{}", METRICS_ROUTE_SECRETS, false, secrets_delete},
+    {"GET", "/secrets/{}/audit", METRICS_ROUTE_SECRETS, false, secrets_audit},
+    {"PUT", "/secrets/{}/policy", METRICS_ROUTE_SECRETS, false, secrets_policy},
     {"GET", "/attestation", METRICS_ROUTE_ATTESTATION, true, about_attestation},
     {"GET", "/attestation/{}", METRICS_ROUTE_ATTESTATION, true, about_attestation_earlier},
     {"GET", "/health", METRICS_ROUTE_HEALTH, true, about_health},
@@ -195,17 +200,23 @@ static const char *retry_after(enum result why) {
     enum result why;
     const char *seconds;
   } table[] = {{RESULT_TOO_MANY_JOBS, "1"}, {RESULT_TOO_MANY_REQUESTS, "1"}, {RESULT_BUSY, "2"},
-               {RESULT_STOPPING, "5"},      {RESULT_STORE_UNAVAILABLE, "5"}, {RESULT_PEER_LOST, "5"}};
+               {RESULT_STOPPING, "5"},      {RESULT_STORE_UNAVAILABLE, "5"}, {RESULT_PEER_LOST, "5"},
+               {RESULT_SECRETS_AWAY, "5"}};
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
     if (table[i].why == why) return table[i].seconds;
   }
   return NULL;
 }
 
+static uint64_t body_max(const struct call *call) {
+  bool secret = call != NULL && call->route != NULL && call->route->label == METRICS_ROUTE_SECRETS;
+  return secret ? SECRETS_BODY_MAX : BROKER_BODY_MAX;
+}
+
 /* With the limits that are settings of this service. */
 static void put_problem(struct buf *body, enum result why, const char *detail, const struct call *call) {
   struct problem_fact fact = {NULL, 0};
-  if (why == RESULT_BODY_TOO_LARGE) fact = (struct problem_fact){"limit_bytes", BROKER_BODY_MAX};
+  if (why == RESULT_BODY_TOO_LARGE) fact = (struct problem_fact){"limit_bytes", body_max(call)};
   char message[64] = "";
   if (why == RESULT_TOO_MANY_JOBS && call != NULL) {
     fact = (struct problem_fact){"limit", call->broker->per_user};
@@ -299,6 +310,20 @@ bool call_query(const struct call *call, const char *name, char *out, size_t out
   return false;
 }
 
+bool call_parameter(const struct call *call, char *out, size_t out_size) {
+  return percent_decode(call->parameter, out, out_size);
+}
+
+/* The media type without its parameters: application/json, whatever its charset says (JSON is UTF-8, RFC 8259 §8.1). */
+bool call_brings_json(const struct call *call) {
+  static const char want[] = "application/json";
+  struct span type = http_field_of(call_request(call), "content-type");
+  if (type.len == 0) return true; /* a caller that says nothing (RFC 9110 §8.3) */
+  size_t len = 0;
+  while (len < type.len && type.data[len] != ';' && type.data[len] != ' ') len++;
+  return len == sizeof want - 1 && strncasecmp((const char *)type.data, want, len) == 0;
+}
+
 /* ---- what the server calls ---- */
 
 /* Who calls; false if the call is answered already. */
@@ -308,7 +333,8 @@ static bool authenticate(struct call *call) {
   uint64_t now = clock_real_ns() / 1000000000u;
   enum result r = auth_check(call->broker->auth, call_request(call), http_peer_of(call->exchange), now, &caller, &why);
   if (r == RESULT_OK) {
-    digest_sha256(span_text(caller.user), call->user);
+    snprintf(call->user_id, sizeof call->user_id, "%s", caller.user);
+    digest_sha256(span_text(call->user_id), call->user);
     return true;
   }
   log_begin(LOG_WARN, "refused_caller");

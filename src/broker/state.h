@@ -6,6 +6,7 @@
  *   execute.c  POST /execute: from a request to a job that waits
  *   jobs.c     a job's life: waiting, running, committing, ended
  *   records.c  GET and DELETE of stored jobs
+ *   secrets.c  callers' secrets: to the keeper and back; and the store that the keeper asks through here
  *   events.c   server-sent events
  *   about.c    what the service says of itself
  */
@@ -33,6 +34,7 @@ struct call;
 enum call_wait {
   CALL_RECORD, /* a stored record */
   CALL_LIST,   /* a page of stored records */
+  CALL_SECRET, /* what the keeper says of a secret */
   /* and those that are in a job's list: */
   CALL_RESULT, /* the job's reply */
   CALL_STORED, /* the record of the running job: 202 */
@@ -54,7 +56,8 @@ struct call {
   struct trace trace;
   uint64_t began_ns;
   struct span parameter;    /* of the path, where the route has one */
-  uint8_t user[STORE_USER]; /* SHA-256 of the caller's id */
+  char user_id[256];        /* the caller's id … */
+  uint8_t user[STORE_USER]; /* … and its SHA-256 */
   struct job *job;          /* the call is in its list */
   struct call *next;
   enum call_wait wait;
@@ -62,6 +65,7 @@ struct call {
   uint64_t ticket;        /* of what the keeper is asked for this call; 0: nothing */
   uint32_t asked;         /* records that it was asked to open */
   size_t opening;         /* their bytes */
+  uint64_t due_ms;        /* a secret: when (monotonic) the caller waits no longer */
   uint8_t last[STORE_ID]; /* a list: the last id of the page */
   bool more;
   size_t events_at;  /* a stream: the caller has the job's events up to here */
@@ -82,7 +86,11 @@ bool call_drop(struct call *call);
 /* The value of a member of the query string, percent-decoded into `out`; false if it is absent. One that is malformed
  * or does not fit is "?", which is no value of any member. */
 bool call_query(const struct call *call, const char *name, char *out, size_t out_size);
+/* The route's parameter, percent-decoded; false if it is malformed or does not fit. */
+bool call_parameter(const struct call *call, char *out, size_t out_size);
 const struct http_request *call_request(const struct call *call);
+/* Whether the body says that it is JSON, or says nothing. */
+bool call_brings_json(const struct call *call);
 /* Starts a stream of server-sent events. */
 void call_stream(struct call *call);
 bool call_write(struct call *call, struct span bytes);
@@ -99,6 +107,11 @@ void records_list(struct call *call);
 void records_get(struct call *call);
 void records_delete(struct call *call);
 void events_get(struct call *call);
+void secrets_put(struct call *call);
+void secrets_list(struct call *call);
+void secrets_delete(struct call *call);
+void secrets_audit(struct call *call);
+void secrets_policy(struct call *call);
 void about_health(struct call *call);
 void about_ready(struct call *call);
 void about_info(struct call *call);
@@ -113,6 +126,12 @@ void records_answer(struct call *call, const struct store_job *stored);
 /* What the keeper or the store answers for a call. */
 void records_opened(struct broker *b, const struct wire_opened *m, struct cursor rest);
 void about_attested(struct broker *b, const struct wire_attested *m);
+void secrets_answered(struct broker *b, const struct wire_secreted *m);
+
+/* The keeper asks the embedded store of secrets; false if that is no query. */
+bool must_use secrets_query(struct broker *b, const struct wire_query *m, struct cursor rest);
+/* Answers calls that have waited too long; ends the process if the keeper has fallen silent. */
+void secrets_expire(struct broker *b);
 
 /* ---- a job ---- */
 
@@ -203,7 +222,8 @@ void events_heartbeat(struct broker *b);
 #define BROKER_WAIT_MS 10000u           /* the longest a job waits for its turn */
 #define BROKER_OPENING_MAX (8u << 20)   /* bytes of records that the keeper opens at a time, about */
 #define BROKER_REPLIES_MAX (256u << 20) /* bytes of replies that wait for their callers, about */
-#define BROKER_BODY_MAX 1310720u        /* bytes of a request's body */
+#define BROKER_BODY_MAX 1310720u        /* bytes of a request's body … */
+#define SECRETS_BODY_MAX 204800u        /* … and of one about a secret */
 
 struct broker {
   struct event_base *loop;
@@ -217,6 +237,7 @@ struct broker {
   struct http_server *http, *metrics;
   struct table *by_ticket, *by_id, *by_key; /* live jobs */
   struct table *asked;                      /* calls, by the ticket of what the keeper was asked */
+  struct table *secret_calls;               /* calls about secrets, likewise */
   struct job *retries;
   struct buf outgoing;
   uint64_t last_ticket;
@@ -236,7 +257,7 @@ struct broker {
     uint64_t attested_at;
   } identity;
   struct wire_gauges gauges;
-  struct event *store_event, *cleanup, *queue, *retry, *grace, *drain, *heartbeat;
+  struct event *store_event, *cleanup, *queue, *retry, *grace, *drain, *heartbeat, *secrets;
   struct buf tls_text;
   struct http_tls tls; /* points into tls_text, until the listener has it */
   bool has_tls, said_drained, failed;

@@ -42,11 +42,11 @@ enum result must_use db_put_document(struct db *db, const uint8_t *sha256, struc
 enum result must_use db_get_document(struct db *db, const uint8_t *sha256, struct rows *rows);
 
 /* `statements`: store_statement after store_statement, each as its number, its count of values and these as blocks; put
- * there by secrets_put. What is done stays within a savepoint: RESULT_SECRET_CONFLICT, _SECRETS_FULL and
+ * there by db_secrets_put. What is done stays within a savepoint: RESULT_SECRET_CONFLICT, _SECRETS_FULL and
  * _SECRET_STORE_UNAVAILABLE have changed nothing, RESULT_STORE_UNAVAILABLE is the transaction's end. */
 enum result must_use db_secrets(struct db *db, struct span statements, uint64_t now_s, struct rows *rows);
 /* RESULT_BAD_REQUEST as store_secrets says it. */
-enum result must_use secrets_put(struct buf *b, const struct store_statement *statements, size_t count);
+enum result must_use db_secrets_put(struct buf *b, const struct store_statement *statements, size_t count);
 
 /* Moves the log into the database once it is long, which waits for the disk: after the answers, not before. */
 void db_tidy(struct db *db);

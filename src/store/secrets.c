@@ -217,7 +217,7 @@ static bool fits_kind(const struct store_statement *s) {
   return true;
 }
 
-enum result secrets_put(struct buf *b, const struct store_statement *statements, size_t count) {
+enum result db_secrets_put(struct buf *b, const struct store_statement *statements, size_t count) {
   if (count == 0 || count > STORE_STATEMENTS_MAX) return RESULT_BAD_REQUEST;
   for (size_t i = 0; i < count; i++) {
     const struct store_statement *s = &statements[i];

@@ -466,7 +466,7 @@ static enum result run_secrets(struct db *db, struct op *op) {
 enum result store_secrets(struct store *s, const struct store_statement *statements, size_t count,
                           store_callback *callback, void *context) {
   struct buf text = buf_new(SECRETS_TEXT_MAX);
-  enum result r = secrets_put(&text, statements, count);
+  enum result r = db_secrets_put(&text, statements, count);
   struct op *op = r == RESULT_OK ? op_new(run_secrets, buf_span(&text), callback, context) : NULL;
   buf_free(&text);
   if (r != RESULT_OK) return r;

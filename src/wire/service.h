@@ -86,7 +86,8 @@ struct wire_execute {
   uint8_t user[32]; /* SHA-256 of the user id */
   uint32_t flags;
   uint64_t timeout_ms, memory, steps;
-  struct span script, entry, input, nonce, trace;
+  struct span script, entry, input, nonce, trace; /* entry: empty if the caller named none for an app's script: then
+                                                     the manifest's applies, else "main" */
   struct span user_id;   /* what `user` is the hash of: stores of secrets that others fill know it by that */
   struct span app, name; /* instead of a script: one of an app's manifest */
   struct span hosts;     /* base/hosts.h: of those that may be reached at all, only these; empty: all of them */
@@ -194,7 +195,8 @@ struct wire_query {
 #define WIRE_ROWS_MAX 4096u
 struct wire_rows {
   uint64_t ticket;
-  uint32_t result; /* RESULT_OK, RESULT_SECRET_STORE_UNAVAILABLE or RESULT_SECRET_CONFLICT: nothing was done then */
+  uint32_t result; /* RESULT_OK; or RESULT_SECRET_STORE_UNAVAILABLE, _SECRET_CONFLICT or _SECRETS_FULL: nothing was done
+                      then */
   uint32_t count;
   const struct wire_statement *rows; /* put reads it; wire_get_statement reads them one by one */
 };

@@ -5,6 +5,10 @@
  * secrets(user_id, name, encrypted_value, version, created_at, updated_at), secret_policies(user_id, secret_name,
  * service_id), secret_audit_logs(user_id, secret_name, action, service_id, ip_address, user_agent, success,
  * error_message, created_at); and secret_uses(user_id, name, uses).
+ *
+ * The embedded one takes values of at most 1,024 bytes (512 KiB of a secret's own) and answers of 4,096 rows and 9 MiB;
+ * a user may have 1,000 secrets of 4 MiB together (RESULT_SECRETS_FULL) and has the newest 10,000 audit rows, whose ids
+ * count that user's.
  */
 #pragma once
 
