@@ -241,12 +241,19 @@ struct verb {
   bool (*take_fd)(struct broker *b, struct span body, int fd);
 };
 
-static const struct verb verbs[] = {
-    {WIRE_IDENTITY, on_identity, NULL}, {WIRE_STORED, on_stored, NULL},    {WIRE_LOGGED, on_logged, NULL},
-    {WIRE_ENDED, on_ended, NULL},       {WIRE_OPENED, on_opened, NULL},    {WIRE_ATTESTED, on_attested, NULL},
-    {WIRE_GAUGES, on_gauges, NULL},     {WIRE_TLS, on_tls, NULL},          {WIRE_STOP, on_stop, NULL},
-    {WIRE_PEER, NULL, on_peer},         {WIRE_LISTENER, NULL, on_listener},
-    {WIRE_SECRETED, on_secreted, NULL}, {WIRE_STORE_QUERY, on_store_query, NULL}};
+static const struct verb verbs[] = {{WIRE_IDENTITY, on_identity, NULL},
+                                    {WIRE_STORED, on_stored, NULL},
+                                    {WIRE_LOGGED, on_logged, NULL},
+                                    {WIRE_ENDED, on_ended, NULL},
+                                    {WIRE_OPENED, on_opened, NULL},
+                                    {WIRE_ATTESTED, on_attested, NULL},
+                                    {WIRE_GAUGES, on_gauges, NULL},
+                                    {WIRE_TLS, on_tls, NULL},
+                                    {WIRE_STOP, on_stop, NULL},
+                                    {WIRE_PEER, NULL, on_peer},
+                                    {WIRE_LISTENER, NULL, on_listener},
+                                    {WIRE_SECRETED, on_secreted, NULL},
+                                    {WIRE_STORE_QUERY, on_store_query, NULL}};
 
 /* A message that is not in order, or that does not fit, is the end: whoever sent it is not what we think. */
 static void take(struct broker *b, enum service_peer sender, bool *begun, const struct channel_message *m) {
@@ -477,7 +484,8 @@ static enum result start(struct broker *b) {
 static void tear_down(struct broker *b) {
   http_server_free(b->http);
   http_server_free(b->metrics);
-  struct event *events[] = {b->store_event, b->cleanup, b->queue, b->retry, b->grace, b->drain, b->heartbeat, b->secrets};
+  struct event *events[] = {b->store_event, b->cleanup, b->queue,     b->retry,
+                            b->grace,       b->drain,   b->heartbeat, b->secrets};
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
     if (events[i] != NULL) event_free(events[i]);
   }

@@ -156,9 +156,9 @@ static enum result read_nonce(struct reader *r, const struct field *f, struct sp
 }
 
 static enum result read_name(struct reader *r, const struct field *f, struct span value) {
-  enum result result = read_text(r, f, value);
-  const struct span *name = f->text(r->e);
-  if (result != RESULT_OK || name->len == 0 || envelope_is_name(*name)) return result;
+  struct span *name = f->text(r->e);
+  if (!is_string(value)) return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be a string", f->name);
+  if (decode(r, value, name) && (name->len == 0 || envelope_is_name(*name))) return RESULT_OK;
   return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be 1 to %u of A-Z a-z 0-9 _ . -", f->name, ENVELOPE_NAME_MAX);
 }
 
@@ -346,8 +346,8 @@ static const struct field envelope_fields[] = {
     {.name = "async", .read = read_async},
     {.name = "deterministic", .read = read_deterministic},
     {.name = "limits", .read = read_limits},
-    {.name = "app_id", .read = read_name, .text = app_id_of, .max = ENVELOPE_NAME_MAX},
-    {.name = "script_name", .read = read_name, .text = script_name_of, .max = ENVELOPE_NAME_MAX}};
+    {.name = "app_id", .read = read_name, .text = app_id_of},
+    {.name = "script_name", .read = read_name, .text = script_name_of}};
 
 #define IN_LIMITS (sizeof "limits." - 1)
 static const struct field limits_fields[] = {{.name = "limits.memory_mb", .key = IN_LIMITS, .read = read_memory},

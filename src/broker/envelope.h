@@ -40,7 +40,8 @@ struct envelope {
 /* Reads `body`, which must live as long as the envelope. On failure `detail` (at least 256 bytes) names the member or
  * the place, in UTF-8, and there is nothing to free: RESULT_BAD_REQUEST, _UNKNOWN_FIELD, _SCRIPT_REQUIRED,
  * _SCRIPT_INVALID (half of a surrogate pair), _SCRIPT_TOO_LARGE, _INPUT_TOO_LARGE, _INPUT_INVALID, _ENTRY_INVALID,
- * _LIMIT_INVALID, _TOO_MANY_SECRETS, _NO_MEMORY. Either `script` or `script_name` is given, the latter with `app_id`. */
+ * _LIMIT_INVALID, _TOO_MANY_SECRETS, _NO_MEMORY. Either `script` or `script_name` is given, the latter with `app_id`.
+ */
 /* A-Z a-z 0-9 _ . -, 1 to ENVELOPE_NAME_MAX of them, and neither "." nor "..", which a URL's path cannot name. */
 bool envelope_is_name(struct span text);
 enum result must_use envelope_read(struct span body, struct envelope *e, char *detail, size_t detail_size);

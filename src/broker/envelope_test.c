@@ -54,7 +54,7 @@ static void test_a_script_is_enough(void **state) {
   assert_text(e.script, "1");
   assert_text(e.entry, "main");
   assert_text(e.input, "{}");
-  assert_int_equal(e.nonce.len + e.app_id.len + e.script_name.len + e.secret_count, 0);
+  assert_int_equal(e.nonce.len + e.app_id.len + e.script_name.len + e.hosts.len + e.secret_count, 0);
   assert_int_equal(e.timeout_ms, 30000);
   assert_int_equal(e.memory, 128 << 20);
   assert_true(e.steps == INT64_MAX);
@@ -65,8 +65,9 @@ static void test_a_script_is_enough(void **state) {
 static void test_every_member(void **state) {
   (void)state;
   struct envelope e = accept(
-      " {\"limits\": {\"steps\": 9007199254740992, \"memory_mb\": 16}, \"async\": true, \"deterministic\": true,\n"
-      "\"nonce\": \"n-1 [x]\", \"app_id\": \"größer\", \"script_name\": \"s/1\", \"timeout\": 7, \"entry_point\": "
+      " {\"limits\": {\"steps\": 9007199254740992, \"memory_mb\": 16, \"hosts\": [\"a.ex\\u0061mple\", "
+      "\"*.b.example\", \"[2001:db8::1]\"]}, \"async\": true, \"deterministic\": true,\n"
+      "\"nonce\": \"n-1 [x]\", \"app_id\": \"an-app_1.x\", \"timeout\": 7, \"entry_point\": "
       "\"$r_1\","
       "\"secret_refs\": [\"b\", \"secrets:a\", \"secrets:b\", \"a.B-9_\"], \"input\": { \"z\": 1 , \"a\": [ ] } ,"
       "\"script\": \"f()\\n\\u0041\\ud83d\\ude00\"} ");
@@ -74,8 +75,8 @@ static void test_every_member(void **state) {
   assert_text(e.entry, "$r_1");
   assert_text(e.input, "{ \"z\": 1 , \"a\": [ ] }");
   assert_text(e.nonce, "n-1 [x]");
-  assert_text(e.app_id, "größer");
-  assert_text(e.script_name, "s/1");
+  assert_text(e.app_id, "an-app_1.x");
+  assert_text(e.hosts, "a.example\n*.b.example\n[2001:db8::1]");
   assert_int_equal(e.secret_count, 3);
   assert_text(e.secrets[0], "b");
   assert_text(e.secrets[1], "a");
@@ -99,6 +100,45 @@ static void test_null_and_empty_are_absent(void **state) {
   assert_int_equal(e.memory, 128 << 20);
   assert_true(e.steps == INT64_MAX);
   envelope_free(&e);
+}
+
+/* By its name in an app; the entry point is the manifest's affair unless one is named. */
+static void test_a_script_by_name(void **state) {
+  (void)state;
+  struct envelope e = accept("{\"app_id\":\"a\",\"script_name\":\"s-1.js\",\"script\":\"\",\"entry_point\":null}");
+  assert_text(e.app_id, "a");
+  assert_text(e.script_name, "s-1.js");
+  assert_int_equal(e.script.len + e.entry.len, 0);
+  envelope_free(&e);
+  e = accept("{\"app_id\":\"a\",\"script_name\":\"s\",\"entry_point\":\"go\"}");
+  assert_text(e.entry, "go");
+  envelope_free(&e);
+}
+
+static void test_hosts(void **state) {
+  (void)state;
+  static const char *const bad[] = {
+      "\"\"",     "\"a b\"",          "\"a,b\"",      "\"a\\nb\"", "\"A.example\"", "\".a\"", "\"a.\"",
+      "\"a..b\"", "\"a.example:80\"", "\"*.*\"",      "\"a/b\"",   "\"http://a\"",  "1",      "null",
+      "[\"a\"]",  "\"\\ud800\"",      "\"a\\u0000\"", "\"ä\"",     "\"[::1\"",      "{}"};
+  for (size_t i = 0; i < COUNT(bad); i++) {
+    char text[128];
+    snprintf(text, sizeof text, "{\"script\":\"1\",\"limits\":{\"hosts\":[\"ok\",%s]}}", bad[i]);
+    assert_refused(span_text(text), RESULT_LIMIT_INVALID,
+                   "\"limits.hosts[1]\" must be a host's name or address in lower case, \"*.\" and a name, or \"*\"");
+  }
+  struct buf many = buf_new(4096);
+  for (unsigned count = 32; count <= 33; count++) {
+    struct envelope e;
+    buf_clear(&many);
+    buf_put_text(&many, "{\"script\":\"1\",\"limits\":{\"hosts\":[");
+    for (unsigned i = 0; i < count; i++) buf_printf(&many, "%s\"h%u\"", i > 0 ? "," : "", i);
+    buf_put_text(&many, "]}}");
+    assert_int_equal(read_span(buf_span(&many), &e), count == 32 ? RESULT_OK : RESULT_LIMIT_INVALID);
+    if (count == 33) assert_string_equal(detail, "\"limits.hosts\" has more than 32 entries");
+    envelope_free(&e);
+  }
+  buf_free(&many);
 }
 
 static void test_a_key_may_be_escaped(void **state) {
@@ -199,7 +239,22 @@ static const struct refusal {
     {"{}", RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty"},
     {"{\"script\":\"\"}", RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty"},
     {"{\"script\":null}", RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty"},
-    {"{\"app_id\":\"a\",\"script_name\":\"s\"}", RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty"},
+    {"{\"app_id\":\"a\"}", RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty"},
+    {"{\"app_id\":\"a\",\"script\":\"1\",\"script_name\":\"s\"}", RESULT_BAD_REQUEST,
+     "give \"script\" or \"script_name\", not both"},
+    {"{\"script\":\"1\",\"script_name\":\"s\"}", RESULT_BAD_REQUEST, "give \"script\" or \"script_name\", not both"},
+    {"{\"script_name\":\"s\"}", RESULT_BAD_REQUEST, "\"script_name\" needs \"app_id\""},
+    {"{\"app_id\":\"\",\"script_name\":\"s\"}", RESULT_BAD_REQUEST, "\"script_name\" needs \"app_id\""},
+    {"{\"app_id\":\"..\",\"script_name\":\"s\"}", RESULT_BAD_REQUEST,
+     "\"app_id\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
+    {"{\"app_id\":\"a\",\"script_name\":\".\"}", RESULT_BAD_REQUEST,
+     "\"script_name\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
+    {"{\"app_id\":\"a/b\",\"script_name\":\"s\"}", RESULT_BAD_REQUEST,
+     "\"app_id\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
+    {"{\"app_id\":\"größer\",\"script_name\":\"s\"}", RESULT_BAD_REQUEST,
+     "\"app_id\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
+    {"{\"app_id\":\"a\",\"script_name\":\"\\ud800\"}", RESULT_BAD_REQUEST,
+     "\"script_name\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
     {"{\"script\":1}", RESULT_BAD_REQUEST, "\"script\" must be a string"},
     {"{\"script\":[\"1\"]}", RESULT_BAD_REQUEST, "\"script\" must be a string"},
     {"{\"script\":\"a\\ud800\"}", RESULT_SCRIPT_INVALID, "\"script\" has half of a surrogate pair"},
@@ -223,9 +278,9 @@ static const struct refusal {
     {"{\"script\":\"1\",\"nonce\":\"\\\"\"}", RESULT_BAD_REQUEST,
      "\"nonce\" must be printable ASCII without quotes and backslashes"},
     {"{\"script\":\"1\",\"app_id\":\"a\\u007f\"}", RESULT_BAD_REQUEST,
-     "\"app_id\" must be text of at most 128 bytes without control characters"},
+     "\"app_id\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
     {"{\"script\":\"1\",\"script_name\":\"\\u0085\"}", RESULT_BAD_REQUEST,
-     "\"script_name\" must be text of at most 128 bytes without control characters"},
+     "\"script_name\" must be 1 to 128 of A-Z a-z 0-9 _ . -"},
     {"{\"script\":\"1\",\"app_id\":{}}", RESULT_BAD_REQUEST, "\"app_id\" must be a string"},
     {"{\"script\":\"1\",\"entry_point\":[]}", RESULT_BAD_REQUEST, "\"entry_point\" must be a string"},
     {"{\"script\":\"1\",\"entry_point\":\"1a\"}", RESULT_ENTRY_INVALID,
@@ -254,6 +309,11 @@ static const struct refusal {
      "\"limits.steps\" must be from 1 to 9007199254740992"},
     {"{\"script\":\"1\",\"limits\":{\"steps\":99999999999999999999}}", RESULT_LIMIT_INVALID,
      "\"limits.steps\" must be from 1 to 9007199254740992"},
+    {"{\"script\":\"1\",\"limits\":{\"hosts\":\"a\"}}", RESULT_LIMIT_INVALID,
+     "\"limits.hosts\" must be a list of strings"},
+    {"{\"script\":\"1\",\"limits\":{\"hosts\":{\"a\":\"b\"}}}", RESULT_LIMIT_INVALID,
+     "\"limits.hosts\" must be a list of strings"},
+    {"{\"script\":\"1\",\"limits\":{\"hosts\":[]}}", RESULT_LIMIT_INVALID, "\"limits.hosts\" must name 1 to 32 hosts"},
     /* secrets */
     {"{\"script\":\"1\",\"secret_refs\":\"a\"}", RESULT_BAD_REQUEST, "\"secret_refs\" must be a list of strings"},
     {"{\"script\":\"1\",\"secret_refs\":{\"a\":\"b\"}}", RESULT_BAD_REQUEST,
@@ -336,8 +396,8 @@ static void test_sizes_to_the_byte(void **state) {
                {"{\"script\":\"1\",\"input\":{\"\":\"", "x", "\"}}", 1048576 - 7, RESULT_INPUT_TOO_LARGE},
                {"{\"script\":\"1\",\"input\":{", " ", "}}", 1048576 - 2, RESULT_INPUT_TOO_LARGE},
                {"{\"script\":\"1\",\"nonce\":\"", "x", "\"}", 128, RESULT_BAD_REQUEST},
-               {"{\"script\":\"1\",\"app_id\":\"", "ä", "\"}", 64, RESULT_BAD_REQUEST},
-               {"{\"script\":\"1\",\"script_name\":\"", "x", "\"}", 128, RESULT_BAD_REQUEST},
+               {"{\"script\":\"1\",\"app_id\":\"", "x", "\"}", 128, RESULT_BAD_REQUEST},
+               {"{\"app_id\":\"a\",\"script_name\":\"", "x", "\"}", 128, RESULT_BAD_REQUEST},
                {"{\"script\":\"1\",\"entry_point\":\"", "x", "\"}", 128, RESULT_ENTRY_INVALID},
                {"{\"script\":\"1\",\"secret_refs\":[\"secrets:", "x", "\"]}", 128, RESULT_BAD_REQUEST}};
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -399,6 +459,8 @@ int main(void) {
       cmocka_unit_test(test_a_script_is_enough),
       cmocka_unit_test(test_every_member),
       cmocka_unit_test(test_null_and_empty_are_absent),
+      cmocka_unit_test(test_a_script_by_name),
+      cmocka_unit_test(test_hosts),
       cmocka_unit_test(test_a_key_may_be_escaped),
       cmocka_unit_test(test_the_timeout_is_clamped),
       cmocka_unit_test(test_input_is_as_sent),

@@ -27,6 +27,6 @@ struct problem {
 /* The status of the reply. A result that belongs to a job (status 200) is no refusal: it becomes 500. */
 int problem_status(enum result why);
 
-/* Appends the object. Limits that never change (script, input, a secret, how many) add their `limit_bytes` or `limit` to `details`
- * by themselves; limits that are settings are for the caller to state. */
+/* Appends the object. Limits that never change (script, input, a secret, how many) add their `limit_bytes` or `limit`
+ * to `details` by themselves; limits that are settings are for the caller to state. */
 void problem_put(struct buf *b, const struct problem *p);

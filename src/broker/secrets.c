@@ -253,7 +253,6 @@ bool secrets_query(struct broker *b, const struct wire_query *m, struct cursor r
   }
   if (r == RESULT_OK) return true;
   free(q);
-  if (r != RESULT_BAD_REQUEST)
-    send_rows(&(struct query){b, m->ticket}, RESULT_SECRET_STORE_UNAVAILABLE, NULL, 0);
+  if (r != RESULT_BAD_REQUEST) send_rows(&(struct query){b, m->ticket}, RESULT_SECRET_STORE_UNAVAILABLE, NULL, 0);
   return r != RESULT_BAD_REQUEST;
 }

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-
 #define CACHE_KB 2048
 #define LOG_PAGES 4000 /* the log goes into the database at this length: 16 MB */
 #define LOG_STEP 256   /* so many pages of it at a time are sent to the disk meanwhile */

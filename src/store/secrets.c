@@ -131,8 +131,8 @@ static enum result all(struct work *w) {
 static enum result check_room(struct work *w) {
   sqlite3_stmt *s = bind(w, S_SECRET_SUM, 1);
   int code = sqlite3_step(s);
-  bool full = code == SQLITE_ROW && (sqlite3_column_int64(s, 0) > STORE_SECRETS_OF_USER ||
-                                     sqlite3_column_int64(s, 1) > STORE_SECRETS_BYTES);
+  bool full = code == SQLITE_ROW &&
+              (sqlite3_column_int64(s, 0) > STORE_SECRETS_OF_USER || sqlite3_column_int64(s, 1) > STORE_SECRETS_BYTES);
   enum result r = db_done(w->db, S_SECRET_SUM, code);
   return r == RESULT_OK && full ? RESULT_SECRETS_FULL : r;
 }

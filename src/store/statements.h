@@ -71,43 +71,43 @@
   X(PUT_DOCUMENT, "INSERT OR REPLACE INTO documents(sha256, expires_ms, bytes) VALUES(?1, ?2, ?3)")                  \
   X(GET_DOCUMENT, "SELECT zeroblob(16), sha256, 2, expires_ms, NULL, NULL, bytes FROM documents WHERE sha256 = ?1")  \
   X(COUNT, "SELECT value FROM counts WHERE name = 'jobs'")                                                           \
-  X(SET_COUNT, "UPDATE counts SET value = ?1 WHERE name = 'jobs'") \
+  X(SET_COUNT, "UPDATE counts SET value = ?1 WHERE name = 'jobs'")                                                   \
   SECRET_STATEMENTS(X)
 
 /* Of secrets. ?1 is the user and ?2 the name everywhere. */
-#define SECRET_STATEMENTS(X)                                                                                         \
-  X(SAVEPOINT, "SAVEPOINT secrets")                                                                                  \
-  X(RELEASE, "RELEASE secrets")                                                                                      \
-  X(ROLLBACK_TO, "ROLLBACK TO secrets")                                                                              \
-  X(SECRET_FIND,                                                                                                     \
-    "SELECT version, encrypted_value, coalesce((SELECT uses FROM secret_uses WHERE user_id = ?1 AND name = ?2), ''),"\
-    " updated_at FROM secrets WHERE user_id = ?1 AND name = ?2")                                                     \
-  X(SECRET_ALL,                                                                                                      \
-    "SELECT name, version, encrypted_value, coalesce((SELECT uses FROM secret_uses u WHERE u.user_id = ?1"           \
-    " AND u.name = secrets.name), ''), created_at, updated_at FROM secrets WHERE user_id = ?1 ORDER BY name"         \
-    " LIMIT 1000")                                                                                                   \
-  X(SECRET_INSERT,                                                                                                   \
-    "INSERT INTO secrets(user_id, name, version, encrypted_value, bytes, created_at, updated_at)"                    \
-    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)")                                                                           \
-  X(SECRET_UPDATE,                                                                                                   \
-    "UPDATE secrets SET version = ?3, encrypted_value = ?4, bytes = ?5, updated_at = ?6"                             \
-    " WHERE user_id = ?1 AND name = ?2 AND version = ?7")                                                            \
-  X(SECRET_SUM, "SELECT count(*), coalesce(sum(bytes), 0) FROM secrets WHERE user_id = ?1")                          \
-  X(SECRET_REMOVE, "DELETE FROM secrets WHERE user_id = ?1 AND name = ?2 RETURNING version")                         \
-  X(USES_FORGET, "DELETE FROM secret_uses WHERE user_id = ?1 AND name = ?2")                                         \
-  X(USES_INSERT,                                                                                                     \
-    "INSERT INTO secret_uses(user_id, name, uses) SELECT user_id, name, ?3 FROM secrets"                             \
-    " WHERE user_id = ?1 AND name = ?2 AND NOT EXISTS(SELECT 1 FROM secret_uses WHERE user_id = ?1 AND name = ?2)")  \
-  X(USES_UPDATE, "UPDATE secret_uses SET uses = ?3 WHERE user_id = ?1 AND name = ?2 AND uses = ?4")                  \
-  X(AUDIT_INSERT,                                                                                                    \
-    "INSERT INTO secret_audit_logs(user_id, secret_name, action, service_id, user_agent, success, error_message,"    \
-    " created_at, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"                                                        \
-    " (SELECT coalesce(max(id), 0) + 1 FROM secret_audit_logs WHERE user_id = ?1))")                                 \
-  X(AUDIT_TRIM,                                                                                                      \
-    "DELETE FROM secret_audit_logs WHERE user_id = ?1"                                                               \
-    " AND id <= (SELECT max(id) FROM secret_audit_logs WHERE user_id = ?1) - ?2")                                    \
-  X(AUDITS,                                                                                                          \
-    "SELECT id, action, service_id, user_agent, success, error_message, created_at FROM secret_audit_logs"           \
-    " WHERE user_id = ?1 AND secret_name = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4")                                \
-  X(POLICIES,                                                                                                        \
+#define SECRET_STATEMENTS(X)                                                                                          \
+  X(SAVEPOINT, "SAVEPOINT secrets")                                                                                   \
+  X(RELEASE, "RELEASE secrets")                                                                                       \
+  X(ROLLBACK_TO, "ROLLBACK TO secrets")                                                                               \
+  X(SECRET_FIND,                                                                                                      \
+    "SELECT version, encrypted_value, coalesce((SELECT uses FROM secret_uses WHERE user_id = ?1 AND name = ?2), '')," \
+    " updated_at FROM secrets WHERE user_id = ?1 AND name = ?2")                                                      \
+  X(SECRET_ALL,                                                                                                       \
+    "SELECT name, version, encrypted_value, coalesce((SELECT uses FROM secret_uses u WHERE u.user_id = ?1"            \
+    " AND u.name = secrets.name), ''), created_at, updated_at FROM secrets WHERE user_id = ?1 ORDER BY name"          \
+    " LIMIT 1000")                                                                                                    \
+  X(SECRET_INSERT,                                                                                                    \
+    "INSERT INTO secrets(user_id, name, version, encrypted_value, bytes, created_at, updated_at)"                     \
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?6)")                                                                            \
+  X(SECRET_UPDATE,                                                                                                    \
+    "UPDATE secrets SET version = ?3, encrypted_value = ?4, bytes = ?5, updated_at = ?6"                              \
+    " WHERE user_id = ?1 AND name = ?2 AND version = ?7")                                                             \
+  X(SECRET_SUM, "SELECT count(*), coalesce(sum(bytes), 0) FROM secrets WHERE user_id = ?1")                           \
+  X(SECRET_REMOVE, "DELETE FROM secrets WHERE user_id = ?1 AND name = ?2 RETURNING version")                          \
+  X(USES_FORGET, "DELETE FROM secret_uses WHERE user_id = ?1 AND name = ?2")                                          \
+  X(USES_INSERT,                                                                                                      \
+    "INSERT INTO secret_uses(user_id, name, uses) SELECT user_id, name, ?3 FROM secrets"                              \
+    " WHERE user_id = ?1 AND name = ?2 AND NOT EXISTS(SELECT 1 FROM secret_uses WHERE user_id = ?1 AND name = ?2)")   \
+  X(USES_UPDATE, "UPDATE secret_uses SET uses = ?3 WHERE user_id = ?1 AND name = ?2 AND uses = ?4")                   \
+  X(AUDIT_INSERT,                                                                                                     \
+    "INSERT INTO secret_audit_logs(user_id, secret_name, action, service_id, user_agent, success, error_message,"     \
+    " created_at, id) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"                                                         \
+    " (SELECT coalesce(max(id), 0) + 1 FROM secret_audit_logs WHERE user_id = ?1))")                                  \
+  X(AUDIT_TRIM,                                                                                                       \
+    "DELETE FROM secret_audit_logs WHERE user_id = ?1"                                                                \
+    " AND id <= (SELECT max(id) FROM secret_audit_logs WHERE user_id = ?1) - ?2")                                     \
+  X(AUDITS,                                                                                                           \
+    "SELECT id, action, service_id, user_agent, success, error_message, created_at FROM secret_audit_logs"            \
+    " WHERE user_id = ?1 AND secret_name = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4")                                 \
+  X(POLICIES,                                                                                                         \
     "SELECT service_id FROM secret_policies WHERE user_id = ?1 AND secret_name = ?2 ORDER BY service_id LIMIT 100")

@@ -100,12 +100,9 @@ static void fail_all(struct op *ops, enum result why) {
 
 /* What an operation says of the jobs or secrets it looked for is no fault of the store. */
 static bool is_fault(enum result r) {
-  static const enum result said[] = {RESULT_OK,
-                                     RESULT_JOB_NOT_FOUND,
-                                     RESULT_IDEMPOTENCY_MISMATCH,
-                                     RESULT_SECRET_CONFLICT,
-                                     RESULT_SECRETS_FULL,
-                                     RESULT_SECRET_STORE_UNAVAILABLE};
+  static const enum result said[] = {
+      RESULT_OK,           RESULT_JOB_NOT_FOUND,           RESULT_IDEMPOTENCY_MISMATCH, RESULT_SECRET_CONFLICT,
+      RESULT_SECRETS_FULL, RESULT_SECRET_STORE_UNAVAILABLE};
   for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
     if (said[i] == r) return false;
   return true;

@@ -1,7 +1,7 @@
 /*
  * The job store: sealed records by id, and what is needed to find them; and beside it the embedded store of secrets. It
- * knows no key and no plaintext: a record is bytes. A SQLite file, or the same in memory only; store.c runs it on a thread of its own, so that a slow disk never
- * stops the event loop.
+ * knows no key and no plaintext: a record is bytes. A SQLite file, or the same in memory only; store.c runs it on a
+ * thread of its own, so that a slow disk never stops the event loop.
  *
  * Writes are queued and committed in groups; each may have a callback, which the owner's thread gets from store_collect
  * once the write is committed, never before. Reads go through the same queue, so they see every write queued before
@@ -41,7 +41,7 @@ struct store_job {
 #define STORE_VALUES_MAX 9u
 #define STORE_STATEMENTS_MAX 32u
 #define STORE_ROWS_MAX 4096u
-#define STORE_TEXT_MAX 1024u        /* bytes of a value … */
+#define STORE_TEXT_MAX 1024u          /* bytes of a value … */
 #define STORE_SECRET_MAX (512u << 10) /* … but of a secret's own */
 #define STORE_SECRETS_OF_USER 1000u
 #define STORE_SECRETS_BYTES (4u << 20) /* of a user's secrets altogether */
@@ -69,7 +69,7 @@ struct store_answer {
   enum result result; /* RESULT_OK, RESULT_JOB_NOT_FOUND, RESULT_IDEMPOTENCY_MISMATCH, RESULT_STORE_UNAVAILABLE */
   const struct store_job *jobs;
   size_t count;
-  bool more; /* a list: further jobs lie behind the last one */
+  bool more;                          /* a list: further jobs lie behind the last one */
   const struct store_statement *rows; /* store_secrets; held as long */
   size_t row_count;
 };
