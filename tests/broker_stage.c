@@ -75,17 +75,43 @@ static struct sockaddr_in loopback(uint16_t port) {
   return address;
 }
 
-int broker_stage_ask(const struct broker_stage *s, const char *method_and_path, const char *body) {
-  char text[4096];
+int broker_stage_ask_as(const struct broker_stage *s, const char *user, const char *type, const char *method_and_path,
+                        struct span body) {
+  struct buf text = buf_new(4u << 20);
   struct sockaddr_in address = loopback(s->port);
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   need(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "connect");
-  int len = snprintf(text, sizeof text,
-                     "%s HTTP/1.1\r\nhost: x\r\nx-user-id: alice\r\nconnection: close\r\ncontent-type: application/json"
-                     "\r\ncontent-length: %zu\r\n\r\n%s",
-                     method_and_path, strlen(body), body);
-  broker_stage_send_raw(fd, text, (size_t)len);
+  buf_printf(&text, "%s HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: %s\r\n", method_and_path, type);
+  if (user[0] != 0) buf_printf(&text, "x-user-id: %s\r\n", user);
+  buf_printf(&text, "content-length: %zu\r\n\r\n", body.len);
+  buf_put_span(&text, body);
+  broker_stage_send_raw(fd, text.data, text.len);
+  buf_free(&text);
   return fd;
+}
+
+int broker_stage_ask(const struct broker_stage *s, const char *method_and_path, const char *body) {
+  return broker_stage_ask_as(s, "alice", "application/json", method_and_path, span_text(body));
+}
+
+static int status_of(const char *text, size_t len) {
+  return len > 12 && strncmp(text, "HTTP/1.1 ", 9) == 0 ? (int)strtol(text + 9, NULL, 10) : 0;
+}
+
+int broker_stage_read(int fd, int ms, char *text, size_t size) {
+  const uint64_t until = clock_monotonic_ms() + (uint64_t)ms;
+  size_t len = 0;
+  ssize_t n = 1;
+  while (n > 0 && len + 1 < size) {
+    const uint64_t now = clock_monotonic_ms();
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    if (now >= until || poll(&wait, 1, (int)(until - now)) <= 0) break;
+    n = recv(fd, text + len, size - 1 - len, 0);
+    if (n > 0) len += (size_t)n;
+  }
+  text[len] = 0;
+  close(fd);
+  return len == 0 && n > 0 ? -1 : status_of(text, len);
 }
 
 int broker_stage_reply(int fd, int ms) {
@@ -94,7 +120,7 @@ int broker_stage_reply(int fd, int ms) {
   int status = -1;
   if (poll(&wait, 1, ms) > 0) {
     ssize_t n = recv(fd, text, sizeof text - 1, 0);
-    status = n > 12 && strncmp(text, "HTTP/1.1 ", 9) == 0 ? (int)strtol(text + 9, NULL, 10) : 0;
+    status = n > 0 ? status_of(text, (size_t)n) : 0;
   }
   close(fd);
   return status;

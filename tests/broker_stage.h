@@ -33,6 +33,11 @@ bool broker_stage_hear(struct channel *c, uint8_t type, int ms, struct span *bod
 
 /* A caller: sends a request ("POST /execute" and its body), and does not wait. Its descriptor. */
 int broker_stage_ask(const struct broker_stage *s, const char *method_and_path, const char *body);
+/* The same as another user than alice ("": as nobody), with a body of this type. */
+int broker_stage_ask_as(const struct broker_stage *s, const char *user, const char *type, const char *method_and_path,
+                        struct span body);
+/* The whole reply as text, cut to `size`, and its status as below. Closes. */
+int broker_stage_read(int fd, int ms, char *text, size_t size);
 /* The reply's status; 0 if the connection ends without one, -1 if nothing comes within `ms`. Closes. */
 int broker_stage_reply(int fd, int ms);
 

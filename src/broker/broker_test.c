@@ -11,6 +11,7 @@
 
 #include "broker_stage.h"
 #include "wire/channel.h"
+#include "wire/statements.h"
 
 #define SOON 5000 /* ms: for what must come */
 #define RUN "{\"script\":\"function main() {}\"}"
@@ -211,6 +212,77 @@ static void attested_for_opened(void) {
   wire_put_attested(&stage.message, &(struct wire_attested){ask_list(&caller, &count), RESULT_OK, span_text("{}")});
   say();
 }
+static uint64_t ask_secrets(int *caller) {
+  struct span body;
+  struct wire_secret_call m;
+  *caller = broker_stage_ask(&stage, "GET /secrets", "");
+  assert_true(broker_stage_hear(stage.keeper, WIRE_SECRET, SOON, &body));
+  assert_true(wire_get_secret_call(body, &m));
+  return m.ticket;
+}
+static void secreted(uint64_t ticket, uint32_t result, int longer) {
+  wire_put_secreted(&stage.message,
+                    &(struct wire_secreted){.ticket = ticket, .result = result, .reply = span_text("[]")});
+  lengthen(longer);
+  say();
+}
+static void secreted_unasked(void) {
+  secreted(9, RESULT_OK, 0);
+}
+static void secreted_twice(void) {
+  int caller;
+  uint64_t ticket = ask_secrets(&caller);
+  secreted(ticket, RESULT_OK, 0);
+  secreted(ticket, RESULT_OK, 0);
+}
+static void secreted_with_no_result(void) {
+  int caller;
+  secreted(ask_secrets(&caller), RESULT_COUNT, 0);
+}
+static void secreted_cut(void) {
+  int caller;
+  secreted(ask_secrets(&caller), RESULT_OK, -1);
+}
+static void secreted_for_attested(void) {
+  int caller;
+  secreted(ask_attestation(&caller), RESULT_OK, 0);
+}
+static void attested_for_secreted(void) {
+  int caller;
+  wire_put_attested(&stage.message, &(struct wire_attested){ask_secrets(&caller), RESULT_OK, span_text("[]")});
+  say();
+}
+static void query(struct wire_statement statement, uint32_t count, int longer) {
+  struct wire_statement statements[2] = {statement, statement};
+  wire_put_query(&stage.message, WIRE_STORE_QUERY, &(struct wire_query){1, 1000, count, statements});
+  lengthen(longer);
+  say();
+}
+static const struct wire_statement find = {STATEMENT_FIND, 2, {{(const uint8_t *)"u", 1}, {(const uint8_t *)"n", 1}}};
+static void query_none(void) {
+  query(find, 0, 0);
+}
+static void query_cut(void) {
+  query(find, 2, -1);
+}
+static void query_longer(void) {
+  query(find, 1, 1);
+}
+static void query_of_no_statement(void) {
+  struct wire_statement s = find;
+  s.statement = 99;
+  query(s, 1, 0);
+}
+static void query_of_few_values(void) {
+  struct wire_statement s = find;
+  s.count = 1;
+  query(s, 1, 0);
+}
+static void query_with_nul(void) {
+  struct wire_statement s = find;
+  s.values[1] = span_of("", 1);
+  query(s, 1, 0);
+}
 static void identity_again(void) {
   broker_stage_put_identity(&stage.message);
   say();
@@ -322,6 +394,18 @@ static const struct {
     LIE(opened_for_attested),
     LIE(attested_unasked),
     LIE(attested_for_opened),
+    LIE(secreted_unasked),
+    LIE(secreted_twice),
+    LIE(secreted_with_no_result),
+    LIE(secreted_cut),
+    LIE(secreted_for_attested),
+    LIE(attested_for_secreted),
+    LIE(query_none),
+    LIE(query_cut),
+    LIE(query_longer),
+    LIE(query_of_no_statement),
+    LIE(query_of_few_values),
+    LIE(query_with_nul),
     LIE(identity_again),
     LIE(what_a_broker_says),
     LIE(what_a_supervisor_says),
@@ -370,7 +454,7 @@ static void test_chance(void **state) {
       for (size_t at = 5; at < sizeof message; at++)
         message[at] = (uint8_t)((random = random * 1664525 + 1013904223) >> 24) & (round % 2 ? 3 : 255);
       message[0] = (uint8_t)(random >> 16 & 63);
-      message[4] = round < 14 ? (uint8_t)(WIRE_IDENTITY + round % 7) : (uint8_t)(random >> 8);
+      message[4] = round < 14 ? (uint8_t)(WIRE_IDENTITY + round % 9) : (uint8_t)(random >> 8);
       broker_stage_send_raw(stage.keeper_fd, message, 5u + message[0]);
     }
     channel_free(stage.keeper);
