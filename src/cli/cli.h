@@ -22,8 +22,9 @@ struct cli_verb {
 
 #define CLI_SUBMIT_SUMMARY "send a script to a running service and print its reply"
 #define CLI_JOBS_SUMMARY "list, read, follow, cancel or delete jobs of a running service"
+#define CLI_SECRET_SUMMARY "store, list or delete secrets of a running service, say who may have them"
 
-extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_serve, cli_verify;
+extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_secret, cli_serve, cli_verify;
 
 /* The first thing and the last of either program. cli_begin returns false if the standard descriptors cannot be had;
  * cli_end gives the exit status: a text that nobody got is not a success. */
