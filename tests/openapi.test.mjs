@@ -36,6 +36,8 @@ test('the limits are those of the source', () => {
   assert.equal(properties.nonce.maxLength, define('ENVELOPE_NONCE_MAX'));
   assert.equal(properties.entry_point.maxLength, define('ENVELOPE_ENTRY_MAX'));
   assert.equal(properties.app_id.maxLength, define('ENVELOPE_NAME_MAX'));
+  assert.equal(properties.limits.properties.hosts.maxItems, define('ENVELOPE_HOSTS_MAX'));
+  assert.equal(api.components.schemas.SecretRequest.properties.value.maxLength, define('ENVELOPE_SECRET_MAX'));
 });
 
 test('the fences are those of the source', () => {
@@ -88,6 +90,21 @@ const wrong = [
   ['ExecuteRequest', 'AsyncRequest', (v) => { v.nonce = 'a"b'; }],
   ['ExecuteRequest', 'SecretRequest', (v) => { v.secret_refs = ['a/b']; }],
   ['ExecuteRequest', 'SecretRequest', (v) => { v.secret_refs = Array(11).fill('a'); }],
+  ['ExecuteRequest', 'AsyncRequest', (v) => { v.limits.hosts = []; }],
+  ['ExecuteRequest', 'AsyncRequest', (v) => { v.limits.hosts = ['A.example']; }],
+  ['ExecuteRequest', 'AsyncRequest', (v) => { v.limits.hosts = ['a.example b.example']; }],
+  ['ExecuteRequest', 'AsyncRequest', (v) => { v.limits.hosts = Array(33).fill('a'); }],
+  ['ExecuteRequest', 'NamedRequest', (v) => { v.script = '1'; }],
+  ['ExecuteRequest', 'NamedRequest', (v) => { delete v.app_id; }],
+  ['ExecuteRequest', 'NamedRequest', (v) => { v.script_name = 'a/b'; }],
+  ['SecretRequest', 'SecretPut', (v) => { v.sealed = { enc: 'A'.repeat(43), ciphertext: 'AA' }; }],
+  ['SecretRequest', 'SecretPut', (v) => { delete v.value; }],
+  ['SecretRequest', 'SecretPut', (v) => { v.policy.hosts = []; }],
+  ['SecretRequest', 'SecretPut', (v) => { v.policy.use = 1; }],
+  ['SecretRequest', 'SecretPutSealed', (v) => { delete v.sealed.enc; }],
+  ['SecretPolicy', 'SecretPolicy', (v) => { v.scripts.push('x'); }],
+  ['SecretList', 'SecretList', (v) => { v.secrets[0].value = 'x'; }],
+  ['SecretAudit', 'SecretAudit', (v) => { delete v.audit[0].success; }],
   ['ExecuteResponse', 'SumResponse', (v) => { v.extra = 1; }],
   ['ExecuteResponse', 'SumResponse', (v) => { delete v.output; }],
   ['ExecuteResponse', 'SumResponse', (v) => { delete v.receipt; }],
@@ -124,7 +141,8 @@ test('Go durations', () => {
 });
 
 test('the contract has every call of the service', () => {
-  const calls = ['POST /execute', 'GET /jobs', 'GET /jobs/x', 'DELETE /jobs/x', 'GET /jobs/x/events', 'GET /attestation?nonce=x', 'GET /attestation/ab',
+  const calls = ['POST /execute', 'GET /jobs', 'GET /jobs/x', 'DELETE /jobs/x', 'GET /jobs/x/events',
+    'GET /secrets', 'PUT /secrets/x', 'DELETE /secrets/x', 'PUT /secrets/x/policy', 'GET /secrets/x/audit', 'GET /attestation?nonce=x', 'GET /attestation/ab',
     'GET /health', 'GET /ready', 'GET /info', 'GET /metrics', 'GET /openapi.json'];
   const found = calls.map((text) => operationOf(...text.split(' '))?.operationId);
   assert(found.every(Boolean), String(found));

@@ -31,7 +31,7 @@ describe('POST /execute', () => {
   for (const [name, body, status = 'completed', code] of [
     ['completed', { script: fine, nonce: 'n' }],
     ['completed, with everything', { script: 'async function go(i) { console.log("a\\u2028", i); return [i] }', entry_point: 'go', input: { a: 1.5, b: ['ü', null] },
-      timeout: 5, limits: { memory_mb: 32, steps: 1e6 }, deterministic: true, nonce: 'order 4711', script_name: 's', secret_refs: [] }],
+      timeout: 5, limits: { memory_mb: 32, steps: 1e6, hosts: ['api.example.com'] }, deterministic: true, nonce: 'order 4711', app_id: 'shop', secret_refs: [] }],
     ['nothing', { script: 'function main() {}' }],
     ['syntax_error', { script: 'function (' }, 'failed', 'syntax_error'],
     ['script_error', { script: 'throw 1' }, 'failed', 'script_error'],
@@ -164,7 +164,7 @@ describe('operations', () => {
   test('info: the limits that hold, and the reference\'s statistics', async () => {
     const { json } = await get('/info', { user: null });
     assert.deepEqual(json.limits, {
-      script_bytes: 102400, input_bytes: 1048576, request_bytes: 1310720, secret_refs: 10, output_bytes: 1048576, log_entries: 100,
+      script_bytes: 102400, input_bytes: 1048576, request_bytes: 1310720, secret_refs: 10, secret_bytes: 65536, secrets_per_user: 1000, secrets_bytes_per_user: 4194304, hosts: 32, output_bytes: 1048576, log_entries: 100,
       log_entry_bytes: 4096, jobs_per_user: 5, jobs_waiting: 256, jobs_running: 6, wait_ms: 10000, timeout_ms: 30000, timeout_ms_max: 120000,
       memory_bytes: 134217728, memory_bytes_max: 1073741824, stack_bytes: 1048576, nonce_bytes: 128, retention_ms: 86400000 });
     assert.deepEqual([json.statistics.result_ttl, json.statistics.cleanup_interval], ['24h0m0s', '1m0s']);
