@@ -12,15 +12,12 @@
 #define INFO "neocompute-secret-seal-v1"
 
 /* The reply to a question that nobody has asked before: the key is the one that the service has now. */
-static bool ask_attestation(const struct client *c, struct buf *nonce, struct client_reply *reply) {
-  uint8_t random[NONCE_SIZE];
+static bool ask_attestation(const struct client *c, const uint8_t nonce[NONCE_SIZE], struct client_reply *reply) {
   struct buf path = buf_new(256);
-  bool good = entropy_take(random, sizeof random) == RESULT_OK;
-  base64_put_url(nonce, span_of(random, sizeof random));
   buf_put_text(&path, "/attestation?nonce=");
-  buf_put_span(&path, buf_span(nonce));
+  base64_put_url(&path, span_of(nonce, NONCE_SIZE));
   buf_put_u8(&path, 0);
-  good = good && !path.bad && client_ask(c, "GET", (const char *)path.data, NULL, NULL, reply) == RESULT_OK;
+  bool good = !path.bad && client_ask(c, "GET", (const char *)path.data, NULL, NULL, reply) == RESULT_OK;
   buf_free(&path);
   if (!good || reply->status == 200) return good;
   cli_complain(c->verb, "%s/attestation answers %ld", c->url, reply->status);
@@ -28,28 +25,35 @@ static bool ask_attestation(const struct client *c, struct buf *nonce, struct cl
   return false;
 }
 
+/* NULL and the key, or what is wrong with the attestation. */
+static const char *read_key(struct span reply, const uint8_t nonce[NONCE_SIZE], bool allow_simulated,
+                            uint8_t key[AGREE_PUBLIC]) {
+  const struct evidence_policy policy = {.allow_simulated = allow_simulated, .now = clock_real_ns() / 1000000000u};
+  struct evidence_verdict verdict = {.problem = NULL};
+  struct buf text = buf_new(2 * reply.len);
+  const char *problem = NULL;
+  if (evidence_check(reply, &policy, &text, &verdict) != RESULT_OK)
+    problem = verdict.problem != NULL ? verdict.problem : "it cannot be checked";
+  else if (!span_equal(verdict.nonce, span_of(nonce, NONCE_SIZE)))
+    problem = "it is not the answer to this question";
+  else
+    memcpy(key, verdict.agree_key, AGREE_PUBLIC);
+  buf_free(&text);
+  return problem;
+}
+
 static bool attested_key(const struct client *c, bool allow_simulated, uint8_t key[AGREE_PUBLIC]) {
   struct client_reply reply;
-  struct buf nonce = buf_new(64);
-  struct evidence_verdict verdict = {.problem = NULL};
-  const struct evidence_policy policy = {.allow_simulated = allow_simulated, .now = clock_real_ns() / 1000000000u};
-  if (!ask_attestation(c, &nonce, &reply)) {
-    buf_free(&nonce);
+  uint8_t nonce[NONCE_SIZE];
+  if (entropy_take(nonce, sizeof nonce) != RESULT_OK) {
+    cli_complain(c->verb, "no random bytes");
     return false;
   }
-  struct buf text = buf_new(2 * reply.body.len);
-  bool good = evidence_check(buf_span(&reply.body), &policy, &text, &verdict) == RESULT_OK;
-  const char *problem = verdict.problem != NULL ? verdict.problem : "it cannot be checked";
-  if (good && !span_equal(verdict.nonce, buf_span(&nonce))) problem = "it is not the answer to this question";
-  good = good && span_equal(verdict.nonce, buf_span(&nonce));
-  if (good)
-    memcpy(key, verdict.agree_key, AGREE_PUBLIC);
-  else
-    cli_complain(c->verb, "the service's attestation: %s", problem);
-  buf_free(&text);
-  buf_free(&nonce);
+  if (!ask_attestation(c, nonce, &reply)) return false;
+  const char *problem = read_key(buf_span(&reply.body), nonce, allow_simulated, key);
+  if (problem != NULL) cli_complain(c->verb, "the service's attestation: %s", problem);
   buf_free(&reply.body);
-  return good;
+  return problem == NULL;
 }
 
 static enum result seal(const char *user, const uint8_t key[AGREE_PUBLIC], struct span name, struct span value,

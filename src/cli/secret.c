@@ -85,8 +85,8 @@ static void complain_of_reply(const struct command *c, const struct client_reply
     return;
   }
   struct span value = member(body, "detail");
-  struct buf text = buf_new(value.len + 1);
   if (value.len == 0) value = member(body, "message");
+  struct buf text = buf_new(value.len + 1);
   if (value.len > 1 && json_get_string(value, &text)) detail = buf_span(&text);
   for (size_t i = 0; i < text.len; i++)
     if (text.data[i] < ' ' || text.data[i] > '~') text.data[i] = '?';
