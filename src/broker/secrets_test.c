@@ -323,7 +323,7 @@ static struct wire_rows query(uint64_t ticket, const struct wire_statement *stat
 
 static void test_store(void **state) {
   (void)state;
-  struct wire_statement rows[8];
+  struct wire_statement rows[8] = {{0}};
   const struct wire_statement some[] = {
       statement(STATEMENT_WRITE, 5, (const char *const[]){"alice", "key", "1", "sealed", "0"}),
       statement(STATEMENT_AUDIT, 7, (const char *const[]){"alice", "key", "write", "", "", "1", ""}),

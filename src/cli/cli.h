@@ -22,7 +22,7 @@ struct cli_verb {
 
 #define CLI_SUBMIT_SUMMARY "send a script to a running service and print its reply"
 #define CLI_JOBS_SUMMARY "list, read, follow, cancel or delete jobs of a running service"
-#define CLI_SECRET_SUMMARY "store, list or delete secrets of a running service, say who may have them"
+#define CLI_SECRET_SUMMARY "store, list and delete secrets in a running service; their policies"
 
 extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_secret, cli_serve, cli_verify;
 

@@ -216,6 +216,53 @@ describe('operations', () => {
   });
 });
 
+describe('secrets', () => {
+  const put = (path, body, options) => checked(service, 'PUT', path, { body, ...options });
+  const remove = (path, options) => checked(service, 'DELETE', path, options);
+
+  test('stored, had by a script, replaced, deleted, and all of it written down', async () => {
+    const user = 'owner';
+    assert.deepEqual((await put('/secrets/api_key', { value: 's3cr3t' }, { user })).json, { name: 'api_key', version: 1, created: true });
+    const { json: job } = await post({ script: 'function main(input, secrets) { return { length: secrets.api_key.length } }', secret_refs: ['secrets:api_key'] }, { user });
+    assert.deepEqual([job.status, job.output, job.secrets], ['completed', { length: 6 }, [{ name: 'api_key', version: 1 }]]);
+    assert.deepEqual((await put('/secrets/api_key/policy', { uses: 1, services: ['neocompute'] }, { user })).json, { name: 'api_key', version: 2, created: false });
+    const { json: { secrets: [listed, ...rest] } } = await get('/secrets', { user });
+    assert.deepEqual([listed.name, listed.version, listed.policy, rest], ['api_key', 2, { uses: 1, services: ['neocompute'] }, []]);
+    assert.equal((await post({ script: fine, secret_refs: ['api_key'] }, { user })).json.status, 'completed');
+    assert.equal((await post({ script: fine, secret_refs: ['api_key'] }, { user })).json.error_code, 'secret_forbidden');
+    assert.deepEqual((await put('/secrets/api_key', { value: 'other', policy: { expires_at: '2020-01-01T00:00:00Z' } }, { user })).json, { name: 'api_key', version: 3, created: false });
+    assert.equal((await post({ script: fine, secret_refs: ['api_key'] }, { user })).json.error_code, 'secret_expired');
+    assert.equal((await remove('/secrets/api_key', { user })).status, 204);
+    await refused(404, 'secret_unknown', remove('/secrets/api_key', { user }));
+    assert.equal((await post({ script: fine, secret_refs: ['api_key'] }, { user })).json.error_code, 'secret_not_found');
+    const { json: { audit } } = await get('/secrets/api_key/audit?limit=1000', { user });
+    assert.deepEqual(audit.filter(({ action, success }) => action !== 'read' && success).map(({ action }) => action), ['delete', 'write', 'policy', 'write']);
+    const page = await get('/secrets/api_key/audit?limit=2', { user });
+    assert.deepEqual(page.json.audit, audit.slice(0, 2));
+    assert.deepEqual((await get(`/secrets/api_key/audit?limit=2&before=${page.json.next}`, { user })).json.audit, audit.slice(2, 4));
+    assert.deepEqual((await get('/secrets', { user: 'other' })).json, { secrets: [] });
+  });
+
+  test('refusals', async () => {
+    for (const [status, code, path, body] of [
+      [400, 'secret_invalid', '/secrets/a%20b', { value: 'x' }],
+      [400, 'secret_invalid', '/secrets/a', {}],
+      [400, 'secret_invalid', '/secrets/a', { value: '' }],
+      [400, 'secret_invalid', '/secrets/a', { value: 'x', policy: { hosts: ['a.example'] } }],
+      [400, 'secret_invalid', '/secrets/a', { value: 'x', policy: { expires_at: 'soon' } }],
+      [400, 'unknown_field', '/secrets/a', { value: 'x', polcy: {} }],
+      [400, 'bad_request', '/secrets/a', 'x'],
+      [400, 'sealed_invalid', '/secrets/a', { sealed: { enc: 'A'.repeat(42) + 'E', ciphertext: 'A'.repeat(40) } }],
+      [404, 'secret_unknown', '/secrets/a/policy', {}],
+      [413, 'secret_too_large', '/secrets/a', { value: 'x'.repeat(65537) }],
+      [413, 'body_too_large', '/secrets/a', { value: 'x'.repeat(204800) }],
+    ]) await refused(status, code, put(path, body, { user: 'refused' }));
+    await refused(415, 'unsupported_media_type', put('/secrets/a', '{}', { headers: { 'content-type': 'text/plain' } }));
+    await refused(401, 'unauthorized', get('/secrets', { user: null }));
+    assert.deepEqual((await get('/secrets', { user: 'refused' })).json, { secrets: [] });
+  });
+});
+
 // Prometheus' text: [{name, labels, value}], each with a type and a sentence.
 function samples(text) {
   const types = new Map(), helps = new Set(), all = [];
