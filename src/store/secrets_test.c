@@ -486,11 +486,11 @@ static void test_migration_refused(void **state) {
   remove_files();
 }
 
-/* A stranger's idea of our table. */
-#define LOOSEN                                                                                                 \
-  "PRAGMA writable_schema = ON;"                                                                               \
-  "UPDATE sqlite_schema SET sql = replace(replace(sql, 'STRICT', ''), 'NOT NULL', '') WHERE name = 'secrets';" \
-  "PRAGMA writable_schema = RESET"
+/* A stranger's idea of our table, and a row of it. */
+static const char loosened[] =
+    "PRAGMA writable_schema = ON;"
+    "UPDATE sqlite_schema SET sql = replace(replace(sql, 'STRICT', ''), 'NOT NULL', '') WHERE name = 'secrets';"
+    "PRAGMA writable_schema = RESET; UPDATE secrets SET version = NULL WHERE user_id = 'alice'";
 
 /* A row that we would not have written is not handed on, and nobody else's suffers. */
 static void test_tampered_rows(void **state) {
@@ -502,7 +502,7 @@ static void test_tampered_rows(void **state) {
       "UPDATE secrets SET encrypted_value = printf('%.*c', 600000, 'x') WHERE user_id = 'alice'",
       "UPDATE secrets SET updated_at = -5 WHERE user_id = 'alice'",
       "INSERT INTO secret_uses VALUES('alice', 'key', printf('%.*c', 2000, 'x'))",
-      LOOSEN "; UPDATE secrets SET version = NULL WHERE user_id = 'alice'",
+      loosened,
   };
   for (size_t i = 0; i < COUNT(changes); i++) {
     struct store *s = open_store(path);
