@@ -4,6 +4,7 @@
  */
 #include "broker/envelope.h"
 
+#include "base/hosts.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -26,9 +27,12 @@ static void check_accepted(const struct envelope *e, struct span body) {
   must(json_check(body, ENVELOPE_DEPTH_MAX) == RESULT_OK);
   must(json_check(e->input, ENVELOPE_DEPTH_MAX - 1) == RESULT_OK && e->input.data[0] == '{');
   must(e->input.len <= ENVELOPE_INPUT_MAX && (within(e->input, body) || span_is(e->input, "{}")));
-  must(e->script.len > 0 && within(e->script, buf_span(&e->text)));
+  must((e->script.len > 0) != (e->script_name.len > 0));
+  must(e->script.len > 0 ? within(e->script, buf_span(&e->text)) : envelope_is_name(e->app_id));
+  must(e->script_name.len == 0 || envelope_is_name(e->script_name));
+  must(hosts_valid(e->hosts) && e->hosts.len <= ENVELOPE_HOSTS_MAX * (HOSTS_NAME_MAX + 1u));
   must_be_text(e->script, ENVELOPE_SCRIPT_MAX);
-  must(e->entry.len > 0);
+  must(e->entry.len > 0 || e->script.len == 0);
   must_be_text(e->entry, ENVELOPE_ENTRY_MAX);
   must_be_text(e->nonce, ENVELOPE_NONCE_MAX);
   must_be_text(e->app_id, ENVELOPE_NAME_MAX);
@@ -41,6 +45,20 @@ static void check_accepted(const struct envelope *e, struct span body) {
     must(e->secrets[i].len > 0 && memchr(e->secrets[i].data, ':', e->secrets[i].len) == NULL);
     must_be_text(e->secrets[i], ENVELOPE_NAME_MAX);
     for (size_t k = 0; k < i; k++) must(!span_equal(e->secrets[i], e->secrets[k]));
+  }
+}
+
+/* A line each. */
+static void put_hosts(struct buf *b, struct span hosts) {
+  const char *before = ",\"limits\":{\"hosts\":[";
+  while (hosts.len > 0) {
+    const uint8_t *end = memchr(hosts.data, '\n', hosts.len);
+    size_t len = end != NULL ? (size_t)(end - hosts.data) : hosts.len;
+    buf_put_text(b, before);
+    json_put_string(b, span_of(hosts.data, len));
+    hosts = end != NULL ? span_of(end + 1, hosts.len - len - 1) : span_of(NULL, 0);
+    before = ",";
+    if (hosts.len == 0) buf_put_text(b, "]}");
   }
 }
 
@@ -61,6 +79,7 @@ static void check_again(const struct envelope *e) {
   put_member(&b, "nonce", e->nonce);
   put_member(&b, "app_id", e->app_id);
   put_member(&b, "script_name", e->script_name);
+  put_hosts(&b, e->hosts);
   buf_put_text(&b, ",\"secret_refs\":[");
   for (size_t i = 0; i < e->secret_count; i++) {
     if (i > 0) buf_put_text(&b, ",");
@@ -71,6 +90,7 @@ static void check_again(const struct envelope *e) {
   must(span_equal(again.script, e->script) && span_equal(again.input, e->input));
   must(span_equal(again.entry, e->entry) && span_equal(again.nonce, e->nonce));
   must(span_equal(again.app_id, e->app_id) && span_equal(again.script_name, e->script_name));
+  must(span_equal(again.hosts, e->hosts));
   must(again.secret_count == e->secret_count && again.timeout_ms == e->timeout_ms);
   for (size_t i = 0; i < e->secret_count; i++) must(span_equal(again.secrets[i], e->secrets[i]));
   envelope_free(&again);
