@@ -10,7 +10,7 @@ static struct span take(struct span *list) {
   size_t len = 0;
   while (len < list->len && !is_between(list->data[len])) len++;
   const struct span entry = span_of(list->data, len);
-  *list = span_of(list->data + len, list->len - len);
+  if (len > 0) *list = span_of(list->data + len, list->len - len); /* an empty list may be no memory at all */
   return entry;
 }
 

@@ -22,6 +22,7 @@ static void test_lists(void **state) {
   static const char *const bad[] = {"A.example",  "*.",         "*a.example", "a.*.example", "a..example",
                                     ".a.example", "a.example.", "a/b",        "a:80",        "https://a",
                                     "[::1",       "[]",         "[g::]",      "b\xc3\xbc"};
+  assert_true(hosts_valid(span_of(NULL, 0)));
   for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) assert_true(hosts_valid(span_text(good[i])));
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(hosts_valid(span_text(bad[i])));
 }
