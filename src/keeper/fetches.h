@@ -11,10 +11,19 @@
 #define FETCHES_AT_ONCE 6u /* the others wait */
 #define FETCHES_REDIRECTS 10u
 #define FETCHES_TIMEOUT_MS 30000u
-#define FETCHES_HOSTS_MAX 32u /* different hosts of a job; each may be the target of a redirect */
+#define FETCHES_BODY_MAX 1048576u     /* bytes of a request's body, secrets put in */
+#define FETCHES_RESPONSE_MAX 5242880u /* bytes of a response's body */
+#define FETCHES_HOSTS_MAX 32u         /* different hosts of a job; each may be the target of a redirect */
 
-/* A secret that the script only has a placeholder of: the value is put in, in header values and bodies, where the
- * request goes to an allowed host. */
+/*
+ * A secret that the script only has a placeholder of: the value is put in, in header values and bodies, where the
+ * request goes by https to an allowed host. Nowhere else, and never into a URL: a request with a placeholder there is
+ * refused, and so is a redirect to a URL with the value of a secret that the job has sent.
+ *
+ * A server that says such a value back, in a header or in the body, byte for byte, is heard with the placeholder in its
+ * place, so that one that echoes gives nothing away: after a redirect, too, and later if it is a host that may have the
+ * secret. Whoever may have the secret can still tell it in another form; that is what `hosts` is for.
+ */
 struct fetch_secret {
   struct span name, placeholder, value;
   struct span hosts; /* base/hosts.h */
@@ -43,7 +52,8 @@ struct fetches; /* of one job */
 
 enum result must_use fetches_new(const struct fetches_setup *setup, const struct fetches_job *job,
                                  struct fetches **out);
-/* FETCH and ABORT, which the conversation has checked. */
+/* FETCH and ABORT, which the conversation has checked. One that is refused is answered before the call returns. After
+ * an ABORT no answer comes. */
 enum result must_use fetches_ask(struct fetches *f, const struct wire_fetch *fetch);
 void fetches_abort(struct fetches *f, uint32_t number);
 
@@ -53,9 +63,10 @@ void fetches_abort(struct fetches *f, uint32_t number);
  * port where it is not the scheme's own, "http://" before a plain one. `hash`: SHA-256 over one line for each exchange
  * in the order their answers came (redirects count, each one):
  *   METHOD SP URL-without-secrets SP status SP hex SHA-256 of the response's body LF
- * and for one that failed the result's name instead of status and hash. Nothing is appended, and false returned, if
+ * and for one that failed the result's name instead of status and hash; for one that nobody waited for, "cancelled".
+ * `requests`: how many lines. What was refused here has none. Nothing is appended, and false returned, if
  * nothing was asked. docs/protocol.md, "The outside".
  */
 bool fetches_put_summary(const struct fetches *f, struct buf *b);
-/* Forgets what is under way. NULL is fine. */
+/* Forgets what is under way. Fine from within an answer. NULL is fine. */
 void fetches_free(struct fetches *f);
