@@ -1,43 +1,16 @@
 // `neocompute secret` against a service that is played here: what it sends, what it prints, what it refuses, and what is sealed.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
-import http from 'node:http';
-import { after, before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
-import { binary, file, missing } from './lib.mjs';
+import { file, missing } from './lib.mjs';
+import { played } from './played.mjs';
 import { attestation, document, makeKey } from './receipts.mjs';
 
-// The service: keeps what it was asked, answers what the test says.
-const asked = [];
-let answer, server, url;
-before(async () => {
-  server = http.createServer((request, response) => {
-    const parts = [];
-    request.on('data', (part) => parts.push(part)).on('end', () => {
-      const body = Buffer.concat(parts).toString();
-      asked.push({ method: request.method, path: request.url, headers: request.headers, body });
-      const [status, value] = answer(request);
-      response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
-      response.end(value === undefined ? '' : JSON.stringify(value));
-    });
-  });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${server.address().port}`;
-});
-after(() => server.close());
-beforeEach(() => { asked.length = 0; });
-
-function secret(args, { stdin = '', env = {} } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(binary, ['secret', ...args], { env: { ...process.env, NEOCOMPUTE_URL: url, NEOCOMPUTE_USER: 'alice', ...env }, timeout: 30_000 });
-    let stdout = '', stderr = '';
-    child.stdout.on('data', (data) => { stdout += data; });
-    child.stderr.on('data', (data) => { stderr += data; });
-    child.stdin.on('error', () => {}).end(stdin);
-    child.on('error', reject).on('close', (status) => resolve({ status, stdout, stderr }));
-  });
-}
+let answer;
+const stage = played((request) => answer(request));
+const { asked } = stage;
+const secret = (args, options) => stage.run(['secret', ...args], options);
 
 const written = () => [200, { name: 'api_key', version: 3, created: false }];
 
@@ -150,7 +123,7 @@ describe('--seal', () => {
   const { d, x } = pair.privateKey.export({ format: 'jwk' });
   const agree = { crv: 'X25519', kty: 'OKP', x };
 
-  const nonceOf = (request) => new URL(request.url, url).searchParams.get('nonce');
+  const nonceOf = (request) => new URL(request.url, 'http://localhost').searchParams.get('nonce');
   const service = (changes = () => ({}), reply = (value) => value) => (request) => {
     if (!request.url.startsWith('/attestation')) return written();
     const nonce = nonceOf(request);

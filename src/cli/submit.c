@@ -12,9 +12,9 @@ struct submission {
   const struct cli_verb *verb;
   struct client client;
   struct buf script, input;
-  const char *entry, *nonce, *key;
-  const char *secrets[64];
-  size_t secret_count;
+  const char *entry, *nonce, *key, *app, *script_name;
+  const char *secrets[64], *hosts[64];
+  size_t secret_count, host_count;
   uint64_t timeout_s, memory_mb, steps;
   bool async, deterministic, encrypted;
 };
@@ -41,6 +41,22 @@ static bool set_entry(struct submission *s, const char *value) {
 static bool set_secret(struct submission *s, const char *value) {
   if (s->secret_count == sizeof s->secrets / sizeof s->secrets[0]) return false;
   s->secrets[s->secret_count++] = value;
+  return true;
+}
+
+static bool set_host(struct submission *s, const char *value) {
+  if (s->host_count == sizeof s->hosts / sizeof s->hosts[0]) return false;
+  s->hosts[s->host_count++] = value;
+  return true;
+}
+
+static bool set_app(struct submission *s, const char *value) {
+  s->app = value;
+  return true;
+}
+
+static bool set_script_name(struct submission *s, const char *value) {
+  s->script_name = value;
   return true;
 }
 
@@ -91,12 +107,15 @@ static bool set_encrypted(struct submission *s, const char *value) {
 }
 
 static const struct cli_option options[] = {CLIENT_OPTIONS,
+                                            {"app", "ID", "the app that --script-name belongs to"},
+                                            {"script-name", "NAME", "a script of that app, in place of SCRIPT"},
                                             {"input", "JSON", "a file with the input, \"-\", or the JSON itself"},
                                             {"entry", "NAME", "the function to call (main)"},
                                             {"secret", "NAME", "a stored secret the script gets; may be repeated"},
                                             {"timeout", "SECONDS", "1 to 120 (30)"},
                                             {"memory", "MB", "16 to 1024 (128)"},
                                             {"steps", "N", "stop after so many steps"},
+                                            {"host", "HOST", "the only host it may reach; may be repeated"},
                                             {"nonce", "TEXT", "goes into the receipt"},
                                             {"idempotency-key", "KEY", "the same key and request: the same job"},
                                             {"async", NULL, "do not wait: print the job's id"},
@@ -104,8 +123,9 @@ static const struct cli_option options[] = {CLIENT_OPTIONS,
                                             {"encrypted", NULL, "encrypted_output instead of output"},
                                             {NULL, NULL, NULL}};
 
-static setter *const setters[] = {set_input, set_entry, set_secret, set_timeout,       set_memory,   set_steps,
-                                  set_nonce, set_key,   set_async,  set_deterministic, set_encrypted};
+static setter *const setters[] = {set_app,     set_script_name, set_input,         set_entry,    set_secret,
+                                  set_timeout, set_memory,      set_steps,         set_host,     set_nonce,
+                                  set_key,     set_async,       set_deterministic, set_encrypted};
 
 /* ---- the request ---- */
 
@@ -119,32 +139,46 @@ static void put_number(struct buf *b, const char *key, uint64_t value) {
   if (value > 0) buf_printf(b, ",\"%s\":%llu", key, (unsigned long long)value);
 }
 
+static void put_list(struct buf *b, const char *key, const char *const *values, size_t count) {
+  if (count > 0) buf_printf(b, ",\"%s\":", key);
+  for (size_t i = 0; i < count; i++) {
+    buf_put_u8(b, i == 0 ? '[' : ',');
+    json_put_string(b, span_text(values[i]));
+  }
+  if (count > 0) buf_put_u8(b, ']');
+}
+
 static void put_limits(struct buf *b, const struct submission *s) {
-  if (s->memory_mb == 0 && s->steps == 0) return;
+  if (s->memory_mb == 0 && s->steps == 0 && s->host_count == 0) return;
   buf_put_text(b, ",\"limits\":{\"memory_mb\":");
   buf_printf(b, "%llu", (unsigned long long)(s->memory_mb > 0 ? s->memory_mb : 128));
   put_number(b, "steps", s->steps);
+  put_list(b, "hosts", s->hosts, s->host_count);
   buf_put_u8(b, '}');
 }
 
-static void put_secrets(struct buf *b, const struct submission *s) {
-  for (size_t i = 0; i < s->secret_count; i++) {
-    buf_put_text(b, i == 0 ? ",\"secret_refs\":[" : ",");
-    json_put_string(b, span_text(s->secrets[i]));
+/* The script, or where it is. */
+static void put_script(struct buf *b, const struct submission *s) {
+  if (s->script_name == NULL) {
+    buf_put_text(b, "{\"script\":");
+    json_put_string(b, buf_span(&s->script));
+    put_text(b, "app_id", s->app);
+    return;
   }
-  if (s->secret_count > 0) buf_put_u8(b, ']');
+  buf_put_text(b, "{\"script_name\":");
+  json_put_string(b, span_text(s->script_name));
+  put_text(b, "app_id", s->app);
 }
 
 static void put_request(struct buf *b, const struct submission *s) {
-  buf_put_text(b, "{\"script\":");
-  json_put_string(b, buf_span(&s->script));
+  put_script(b, s);
   if (s->input.len > 0) {
     buf_put_text(b, ",\"input\":");
     buf_put_span(b, buf_span(&s->input)); /* as it is: its bytes are what the receipt commits to */
   }
   put_text(b, "entry_point", s->entry);
   put_text(b, "nonce", s->nonce);
-  put_secrets(b, s);
+  put_list(b, "secret_refs", s->secrets, s->secret_count);
   put_number(b, "timeout", s->timeout_s);
   put_limits(b, s);
   if (s->async) buf_put_text(b, ",\"async\":true");
@@ -182,6 +216,20 @@ static int submit(struct submission *s) {
   return status;
 }
 
+static bool read_script(struct submission *s, const char *path) {
+  if (path != NULL && s->script_name != NULL) {
+    cli_complain(s->verb, "a script or --script-name, not both");
+    return false;
+  }
+  if (s->script_name != NULL && s->app == NULL) {
+    cli_complain(s->verb, "--script-name needs --app");
+    return false;
+  }
+  if (s->script_name != NULL || (path != NULL && cli_read(path, SCRIPT_MAX, &s->script) == RESULT_OK)) return true;
+  cli_complain(s->verb, "%s: %s", path != NULL ? path : "script", path != NULL ? strerror(errno) : "required");
+  return false;
+}
+
 static int submit_main(const struct cli_verb *verb, int argc, char **argv) {
   struct submission s = {.verb = verb};
   struct cli_args args = {.verb = verb, .argc = argc, .at = 1, .argv = argv};
@@ -200,10 +248,7 @@ static int submit_main(const struct cli_verb *verb, int argc, char **argv) {
                                             : setters[option - CLIENT_OPTION_COUNT](&s, value)))
       return CLI_USAGE;
   }
-  if (script == NULL || cli_read(script, SCRIPT_MAX, &s.script) != RESULT_OK) {
-    cli_complain(verb, "%s: %s", script != NULL ? script : "script", script != NULL ? strerror(errno) : "required");
-    return CLI_USAGE;
-  }
+  if (!read_script(&s, script)) return CLI_USAGE;
   int status = submit(&s);
   buf_free(&s.script);
   buf_free(&s.input);
@@ -212,7 +257,7 @@ static int submit_main(const struct cli_verb *verb, int argc, char **argv) {
 
 const struct cli_verb cli_submit = {
     .name = "submit",
-    .arguments = "[OPTION…] SCRIPT",
+    .arguments = "[OPTION…] [SCRIPT]",
     .summary = CLI_SUBMIT_SUMMARY,
     .details =
         "Posts the script (a file, or \"-\") to a running service and prints the reply,\n"
