@@ -44,13 +44,17 @@ typedef uint32_t sandbox_set;
 
 const char *sandbox_name(enum sandbox_bit bit);
 
-/* Who lives in it. A worker's program is statically linked and stands alone: it has an empty root and no standard
- * error. Broker and keeper are the dynamically linked program itself: they see the machine's files until they enter,
- * and keep standard error for the log. */
-enum sandbox_role { SANDBOX_WORKER, SANDBOX_BROKER, SANDBOX_KEEPER };
+/* And egress, whose network is the machine's. */
+#define SANDBOX_OUTSIDE (SANDBOX_SERVICE & ~((sandbox_set)(1u << SANDBOX_BIT_NETWORK)))
 
-/* The descriptors a spawned program finds: a worker these two and no other; broker and keeper the socket, and their
- * parent's standard error as 1 and 2. */
+/* Who lives in it. A worker's program is statically linked and stands alone: it has an empty root and no standard
+ * error. Broker, keeper and egress are linked dynamically: they see the machine's files until they enter, and keep
+ * standard error for the log. */
+enum sandbox_role { SANDBOX_WORKER, SANDBOX_BROKER, SANDBOX_KEEPER, SANDBOX_EGRESS };
+#define SANDBOX_ROLES 4
+
+/* The descriptors a spawned program finds: a worker these two and no other; the others the socket, and their parent's
+ * standard error as 1 and 2. */
 enum { SANDBOX_SOCKET = 0, SANDBOX_PROGRAM = 3 };
 
 /* Starts `program` (an open, readable descriptor of an executable) with `socket` as its descriptor 0, an empty
@@ -65,7 +69,8 @@ enum result must_use sandbox_spawn(enum sandbox_role role, const char *name, int
  * configuration, time zones, locales.
  *
  * `directory` is all that the broker may read and change from here on, with the files in it; NULL: no file at all. The
- * other roles have NULL. The broker's soft limit of descriptors is raised to the hard one.
+ * other roles have NULL; egress may read what the resolver needs (sandbox_files.c). The soft limit of descriptors of
+ * broker and egress is raised to the hard one.
  *
  * `held` comes in as what sandbox_spawn has done and goes out as all that holds. RESULT_IO if there is no such
  * directory, RESULT_SANDBOX_REFUSED if one of SANDBOX_REQUIRED could not be had: the caller must end. */

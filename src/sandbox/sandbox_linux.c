@@ -25,23 +25,23 @@ const char *sandbox_name(enum sandbox_bit bit) {
 /* The most each role may have; the soft limit becomes the hard one. */
 static const struct limit {
   int resource;
-  rlim_t worker, broker, keeper;
+  rlim_t worker, broker, keeper, egress;
 } limits[] = {
-    {RLIMIT_CORE, 0, 0, 0},
-    /* Broker and keeper write their log, perhaps to a file. */
-    {RLIMIT_FSIZE, 0, AS_IT_IS, AS_IT_IS},
-    {RLIMIT_NPROC, 0, AS_IT_IS, 0},
-    {RLIMIT_MEMLOCK, 0, 0, 0},
-    {RLIMIT_MSGQUEUE, 0, 0, 0},
-    {RLIMIT_SIGPENDING, 16, 16, 16},
+    {RLIMIT_CORE, 0, 0, 0, 0},
+    /* All but workers write their log, perhaps to a file. */
+    {RLIMIT_FSIZE, 0, AS_IT_IS, AS_IT_IS, AS_IT_IS},
+    {RLIMIT_NPROC, 0, AS_IT_IS, 0, AS_IT_IS},
+    {RLIMIT_MEMLOCK, 0, 0, 0, 0},
+    {RLIMIT_MSGQUEUE, 0, 0, 0, 0},
+    {RLIMIT_SIGPENDING, 16, 16, 16, 16},
     /* A worker's priority is lowered while a script runs on; this lets the supervisor, who need not be root, give it
      * back: 20 is "as nice as 0" (getrlimit(2)). The worker itself has no such system call. */
-    {RLIMIT_NICE, 20, 0, 0},
-    {RLIMIT_RTPRIO, 0, 0, 0},
+    {RLIMIT_NICE, 20, 0, 0, 0},
+    {RLIMIT_RTPRIO, 0, 0, 0, 0},
 #ifndef SANITIZE /* AddressSanitizer's shadow takes terabytes of address space; and it reads /proc/self/maps */
-    {RLIMIT_NOFILE, 0, AS_MUCH_AS_THERE_IS, AS_IT_IS},
-    {RLIMIT_AS, 12ul << 30, AS_IT_IS, AS_IT_IS},
-    {RLIMIT_DATA, 2ul << 30, AS_IT_IS, AS_IT_IS},
+    {RLIMIT_NOFILE, 0, AS_MUCH_AS_THERE_IS, AS_IT_IS, AS_MUCH_AS_THERE_IS},
+    {RLIMIT_AS, 12ul << 30, AS_IT_IS, AS_IT_IS, AS_IT_IS},
+    {RLIMIT_DATA, 2ul << 30, AS_IT_IS, AS_IT_IS, AS_IT_IS},
 #endif
 };
 
@@ -57,7 +57,10 @@ static bool limit_resource(int resource, rlim_t most) {
 static bool limit_resources(enum sandbox_role role) {
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
     const struct limit *l = &limits[i];
-    const rlim_t most[] = {[SANDBOX_WORKER] = l->worker, [SANDBOX_BROKER] = l->broker, [SANDBOX_KEEPER] = l->keeper};
+    const rlim_t most[] = {[SANDBOX_WORKER] = l->worker,
+                           [SANDBOX_BROKER] = l->broker,
+                           [SANDBOX_KEEPER] = l->keeper,
+                           [SANDBOX_EGRESS] = l->egress};
     if (!limit_resource(l->resource, most[role])) return false;
   }
   return true;
@@ -76,7 +79,7 @@ enum result sandbox_enter(enum sandbox_role role, const char *directory, sandbox
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0) *held |= HELD(UNDUMPABLE);
   if (drop_capabilities()) *held |= HELD(NO_CAPABILITIES);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) *held |= HELD(NO_NEW_PRIVILEGES);
-  if (sandbox_files(fd)) *held |= HELD(LANDLOCK);
+  if (sandbox_files(role, fd)) *held |= HELD(LANDLOCK);
   if (fd >= 0) close(fd);
   if (limit_resources(role)) *held |= HELD(RESOURCES);
   if (sandbox_calls(role)) *held |= HELD(SYSTEM_CALLS);

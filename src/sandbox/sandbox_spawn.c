@@ -24,7 +24,8 @@ static const struct kind {
   uint64_t namespaces;
 } kinds[] = {[SANDBOX_WORKER] = {true, NAMESPACES | CLONE_NEWNS},
              [SANDBOX_BROKER] = {false, NAMESPACES},
-             [SANDBOX_KEEPER] = {false, NAMESPACES}};
+             [SANDBOX_KEEPER] = {false, NAMESPACES},
+             [SANDBOX_EGRESS] = {false, NAMESPACES & ~(uint64_t)CLONE_NEWNET}};
 
 /* ---- in the child, between clone and exec; async-signal-safe calls only ---- */
 
