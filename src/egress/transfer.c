@@ -36,6 +36,7 @@ struct exchange {
   size_t header_bytes;
   uint32_t body_max;
   bool operator;
+  bool headed;        /* the answer's head is whole */
   enum result broken; /* what made a callback break it off; RESULT_OK: none has */
   char error[CURL_ERROR_SIZE];
 };
@@ -78,8 +79,8 @@ static CURLcode on_tls(CURL *curl, void *tls, void *context) {
 
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
   struct exchange *x = context;
-  (void)line;
   x->header_bytes += size * count;
+  x->headed = size * count <= 2 && line[0] < ' '; /* an empty line */
   if (x->header_bytes <= WIRE_REQUEST_HEADERS_MAX) return size * count;
   x->broken = RESULT_FETCH_HEADERS;
   return 0;
@@ -404,6 +405,7 @@ static void on_done(CURL *curl, CURLcode code) {
   struct exchange *x = NULL;
   curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&x);
   x->pool = NULL;
+  if (code == CURLE_OK && !x->headed) code = CURLE_PARTIAL_FILE; /* curl takes that for an answer without a body */
   if (code == CURLE_OK)
     answer_success(x);
   else

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -143,6 +144,7 @@ static const struct rule rules[] = {
     /* threads: the store's, and one for each name that is looked up */
     CALL(clone, BROKER | EGRESS, IS(0, A_THREAD)),
     CALL(set_robust_list, BROKER | EGRESS),
+    CALL(rt_sigaction, EGRESS, IS(0, SIGPIPE)),     /* curl ignores it while it closes connections */
     CALL(rt_sigaction, BROKER | EGRESS, IS(0, 33)), /* the thread library's own signal, at the first thread */
     CALL(rseq, BROKER | EGRESS),
 
@@ -187,6 +189,7 @@ static const struct rule rules[] = {
     CALL(newfstatat, EGRESS),
     CALL(fstat, EGRESS),
     CALL(lseek, EGRESS),
+    CALL(uname, EGRESS), /* a resolver without a domain takes the machine's */
 
     /* the database; which files, says sandbox_files.c */
     CALL(openat, BROKER, WITHIN_32(2, OPEN_FLAGS), WITHIN_32(3, 0666)),
