@@ -99,6 +99,10 @@ static void hear_worker(struct channel_message *m) {
     if (acts("keeper: gives it back")) ask_nice(1, 0);
     if (acts("keeper: replaces")) ask_kill(1);
   }
+  if (m->type == WIRE_OUTLET) {
+    log_begin(LOG_INFO, "standin_outlet");
+    log_end();
+  }
   if (m->type == WIRE_WORKER_GONE && wire_get_worker_gone(m->body, &w)) {
     log_begin(LOG_INFO, "standin_gone");
     log_number("worker", w.number);
@@ -116,6 +120,8 @@ int keeper_main(sandbox_set held) {
   log_open("keeper", LOG_DEBUG);
   log_begin(LOG_INFO, "standin_key");
   log_number("bytes", setup.master_key.len);
+  log_number("secrets", setup.secrets_key.len);
+  log_number("supabase", setup.supabase_key.len);
   log_end();
   struct wire_up up = {acts("keeper: no fence") ? 0 : fences(SANDBOX_KEEPER, NULL, held)};
   struct buf b = buf_new(64);

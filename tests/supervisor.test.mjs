@@ -75,7 +75,8 @@ const children = (pid) => readdirSync('/proc').filter((name) => /^\d+$/.test(nam
   } catch { return []; }
 });
 const alive = (pid) => { try { return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')); } catch { return false; } };
-const named = (pid, name) => children(pid).find((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').startsWith(name));
+const commandOf = (pid) => { try { return readFileSync(`/proc/${pid}/cmdline`, 'utf8'); } catch { return ''; } };
+const named = (pid, name) => children(pid).find((child) => commandOf(child).startsWith(name));
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const until = async (true_, ms = 5000) => {
   for (const end = Date.now() + ms; Date.now() < end; await sleep(10)) if (true_()) return;
@@ -85,7 +86,7 @@ const until = async (true_, ms = 5000) => {
 async function up(...args) {
   const service = serve(...args);
   await service.event('listening');
-  await until(() => children(service.pid).length === 4);
+  await until(() => children(service.pid).length === 5);
   return service;
 }
 
@@ -98,11 +99,12 @@ async function refused(reason, args, env) {
 }
 
 describe('a start', () => {
-  test('four processes, the address in the log, private state, an end by SIGTERM', async () => {
+  test('five processes, the address in the log, private state, an end by SIGTERM', async () => {
     const service = await up([], { COMPUTE_MASTER_KEY: KEY });
     const { address } = await service.event('listening');
     assert.match(address, /^127\.0\.0\.1:[1-9]\d*$/);
-    assert.equal((await service.event('standin_key')).bytes, 32);
+    const key = await service.event('standin_key');
+    assert.deepEqual([key.bytes, key.secrets, key.supabase], [32, 0, 0]);
     const setup = await service.event('standin_setup');
     assert.deepEqual([setup.auth, setup.store, setup.strict], ['dev', `${service.state}/jobs.sqlite`, 0]);
     assert.equal(statSync(service.state).mode & 0o777, 0o700);
@@ -125,13 +127,13 @@ describe('a start', () => {
   test('no process has a key in its environment, nor anything else', onlyRoot, async () => {
     const canary = 'c0ffee'.repeat(12);
     const service = await up(['--auth-mode=jwt'], {
-      COMPUTE_MASTER_KEY: canary, SECRETS_MASTER_KEY: canary, NEOCOMPUTE_JWT_SECRET: canary, SUPABASE_SERVICE_KEY: canary,
+      COMPUTE_MASTER_KEY: canary, SECRETS_MASTER_KEY: canary.slice(0, 64), NEOCOMPUTE_DATABASE_URL: `postgres://x:${canary}@localhost/x`, NEOCOMPUTE_JWT_SECRET: canary, SUPABASE_SERVICE_KEY: canary,
       MARBLE_SECRETS: JSON.stringify({ OTHER: Buffer.from(canary).toString('base64') }), HARMLESS: 'yes',
     });
     assert.equal((await service.event('standin_setup')).jwt_secret, canary.length);
     const environment = readFileSync(`/proc/${service.pid}/environ`, 'utf8');
     assert.match(environment, /HARMLESS=yes/);
-    assert.doesNotMatch(environment, /c0ffee|MASTER_KEY|MARBLE_SECRETS|JWT_SECRET/);
+    assert.doesNotMatch(environment, /c0ffee|MASTER_KEY|MARBLE_SECRETS|JWT_SECRET|DATABASE_URL/);
     for (const child of children(service.pid)) await assertBare(child);
     service.child.kill('SIGTERM');
     assert.doesNotMatch((await service.ended).text, /c0ffee/);
@@ -152,6 +154,14 @@ describe('a start', () => {
     }
     closeSync(memory);
     assert.ok(looked > 100000);
+    service.child.kill('SIGTERM');
+    assert.equal((await service.ended).status, 0);
+  });
+
+  test('keys of the secret stores go to the keeper', async () => {
+    const service = await up([], { SECRETS_MASTER_KEY: KEY, SUPABASE_SERVICE_KEY: 'abcdef', COMPUTE_MASTER_KEY: KEY });
+    const key = await service.event('standin_key');
+    assert.deepEqual([key.bytes, key.secrets, key.supabase], [32, 32, 6]);
     service.child.kill('SIGTERM');
     assert.equal((await service.ended).status, 0);
   });
@@ -227,6 +237,26 @@ describe('a start is refused', () => {
     await refused(/not empty and others may use it/, [`--state=${path}`]);
   });
   test('no worker', () => refused(/no-such-worker: No such file/, [], { NEOCOMPUTE_WORKER: '/no-such-worker' }));
+  test('no egress beside the program', async () => {
+    const lone = put('neocompute-lone', readFileSync(program));
+    chmodSync(lone, 0o755);
+    const { status, lines } = await serve([], { NEOCOMPUTE_WORKER: resolve(program, '../neocompute-worker') }, { program: lone }).ended;
+    assert.equal(status, 1);
+    assert.match(lines.find(({ event }) => event === 'not_started').reason, /neocompute-egress: No such file/);
+  });
+  test('what is said of the outside', async () => {
+    await refused(/egress\.hosts: A\.example is no list of hosts/, ['--egress-hosts=A.example']);
+    await refused(/egress\.private: 10\.0\.0\.1\/8 is no list of networks/, ['--egress-private=10.0.0.1/8']);
+    await refused(/egress\.http: yes is none of on off/, ['--egress-http=yes']);
+    await refused(/egress\.ca \/no-such-file: No such file/, ['--egress-ca=/no-such-file']);
+    await refused(/egress\.ca .*: no certificate is in it/, [`--egress-ca=${put('no-ca', 'x')}`]);
+    await refused(/egress\.names .*: No such file/, ['--egress-names=/no-such-file']);
+    await refused(/secrets\.stores: vault is no list of embedded, supabase and postgres/, ['--secrets-stores=vault']);
+    await refused(/secrets\.stores/, ['--secrets-stores=embedded embedded']);
+    await refused(/secrets\.supabase_url: project\.example is no address/, [], { SUPABASE_URL: 'project.example' });
+    await refused(/scripts\.url: https:\/\/user@x is no address/, ['--scripts-url=https://user@x']);
+    await refused(/SECRETS_MASTER_KEY must have 32 bytes/, [], { SECRETS_MASTER_KEY: KEY.slice(2) });
+  });
   test('usage', async () => {
     for (const args of [['--dance'], ['argument'], [`--config=${join(folder, 'none')}`], [`--config=${put('bad.ini', '[server]\nport = 1\n')}`]]) {
       const { status, text } = await serve(args).ended;
@@ -271,7 +301,24 @@ describe('a process ends or lies', () => {
     process.kill(children(service.pid).find((pid) => pid !== named(service.pid, 'neocompute: ') && readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('neocompute-worker')), 'SIGKILL');
     await service.event('standin_gone');
     assert.equal(service.lines.find(({ event }) => event === 'worker_ended').signal, 9);
-    assert.equal(children(service.pid).length, 3); // and no zombie
+    assert.equal(children(service.pid).length, 4); // and no zombie
+    service.child.kill('SIGTERM');
+    assert.equal((await service.ended).status, 0);
+  });
+
+  test('kill -9 of egress: another is started, and the keeper is handed a link to it', async () => {
+    const service = await up();
+    const others = children(service.pid).filter((pid) => pid !== named(service.pid, 'neocompute: egress'));
+    for (let round = 0; round < 3; round++) {
+      const before = named(service.pid, 'neocompute: egress');
+      process.kill(before, 'SIGKILL');
+      const lost = await service.event('egress_lost', round);
+      assert.deepEqual([lost.level, lost.signal], ['warn', 9]);
+      await until(() => ![undefined, before].includes(named(service.pid, 'neocompute: egress')));
+      await service.event('standin_outlet', round + 1);
+      await until(() => service.lines.filter(({ event, of }) => event === 'fenced' && of === 'egress').length === round + 2);
+    }
+    assert.deepEqual(others.filter(alive), others);
     service.child.kill('SIGTERM');
     assert.equal((await service.ended).status, 0);
   });
@@ -279,7 +326,7 @@ describe('a process ends or lies', () => {
   test('a worker is killed and another started at the keeper\'s word', async () => {
     const service = await up(['--auth-jwt-audience=keeper: replaces']);
     assert.equal((await service.event('standin_gone')).worker, 1);
-    await until(() => children(service.pid).length === 4);
+    await until(() => children(service.pid).length === 5);
     service.child.kill('SIGTERM');
     assert.equal((await service.ended).status, 0);
   });
@@ -303,7 +350,7 @@ describe('a process ends or lies', () => {
       const service = serve(['--auth-jwt-audience=keeper: gives it back', '--state=memory'], {}, { through });
       if (kept) {
         await service.event('listening');
-        await until(() => children(service.pid).length === 4);
+        await until(() => children(service.pid).length === 5);
         await sleep(50);
         assert.equal(service.lines.some(({ event }) => event === 'standin_gone' || event === 'priority_refused'), false);
       } else {

@@ -112,12 +112,21 @@ int cli_end(int status) {
   return fflush(stdout) == 0 && !ferror(stdout) ? status : CLI_FAULT;
 }
 
-void cli_worker(char path[PATH_MAX]) {
-  const char *told = getenv("NEOCOMPUTE_WORKER");
+/* A program in the folder of this one. */
+static void find_beside(char path[PATH_MAX], const char *name) {
   char self[PATH_MAX - 32] = "";
   if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) self[0] = 0;
+  snprintf(path, PATH_MAX, "%s/%s", dirname(self), name);
+}
+
+void cli_worker(char path[PATH_MAX]) {
+  const char *told = getenv("NEOCOMPUTE_WORKER");
   if (told != NULL)
     snprintf(path, PATH_MAX, "%s", told);
   else
-    snprintf(path, PATH_MAX, "%s/neocompute-worker", dirname(self));
+    find_beside(path, "neocompute-worker");
+}
+
+void cli_egress(char path[PATH_MAX]) {
+  find_beside(path, "neocompute-egress");
 }

@@ -54,3 +54,5 @@ enum result must_use cli_read(const char *path, size_t max, struct buf *out);
 
 /* The worker's program: beside this one, unless NEOCOMPUTE_WORKER says otherwise. */
 void cli_worker(char path[PATH_MAX]);
+/* Egress's, beside this one. */
+void cli_egress(char path[PATH_MAX]);

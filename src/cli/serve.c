@@ -101,13 +101,14 @@ static int read_settings(const struct cli_verb *verb, int argc, char **argv, str
 
 static int serve(const struct cli_verb *verb, int argc, char **argv) {
   struct config *config;
-  char worker[PATH_MAX];
+  char worker[PATH_MAX], egress[PATH_MAX];
   make_options();
   if (config_new(&config) != RESULT_OK) return CLI_FAULT;
   int status = read_settings(verb, argc, argv, config);
   if (status == CLI_OK) {
     cli_worker(worker);
-    status = supervisor_run(config, environ, worker);
+    cli_egress(egress);
+    status = supervisor_run(config, environ, &(struct supervisor_programs){worker, egress});
   }
   config_free(config);
   return status == CLI_HELP ? CLI_OK : status;

@@ -80,7 +80,8 @@ static CURLcode on_tls(CURL *curl, void *tls, void *context) {
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
   struct exchange *x = context;
   x->header_bytes += size * count;
-  x->headed = size * count <= 2 && line[0] < ' '; /* an empty line */
+  if (size * count > 5 && memcmp(line, "HTTP/", 5) == 0) x->headed = false; /* this one, or the one after a hint */
+  if (size * count <= 2 && line[0] < ' ') x->headed = true;                 /* an empty line; trailers have none */
   if (x->header_bytes <= WIRE_REQUEST_HEADERS_MAX) return size * count;
   x->broken = RESULT_FETCH_HEADERS;
   return 0;

@@ -26,6 +26,7 @@ struct keeper {
   struct event_base *base;
   struct event *tick;
   struct link *supervisor, *broker;
+  int outlet; /* 0: none */
   bool supervisor_begun, broker_begun, introduced;
   struct keys *keys;
   struct identity identity;
@@ -247,6 +248,13 @@ static enum result do_worker_restored(struct keeper *k, const struct channel_mes
   return wire_get_worker_restored(message->body, &m) ? workers_restored(k->workers, m.number) : RESULT_PEER_LIED;
 }
 
+/* Egress has no part in anything yet; it lives as long as its link. */
+static enum result do_outlet(struct keeper *k, const struct channel_message *message) {
+  if (k->outlet > 0) close(k->outlet);
+  k->outlet = message->fd;
+  return wire_get_empty(message->body) ? RESULT_OK : RESULT_PEER_LIED;
+}
+
 /* ---- what the broker may ask ---- */
 
 static enum result do_execute(struct keeper *k, const struct channel_message *message) {
@@ -297,6 +305,7 @@ static const struct verb {
 } verbs[] = {
     {WIRE_KEEPER_SETUP, false, do_setup},
     {WIRE_CLIENT, true, do_client},
+    {WIRE_OUTLET, true, do_outlet},
     {WIRE_WORKER_STARTED, true, do_worker_started},
     {WIRE_WORKER_GONE, false, do_worker_gone},
     {WIRE_WORKER_RESTORED, false, do_worker_restored},
@@ -380,6 +389,7 @@ static void release(struct keeper *k) {
   workers_free(k->workers);
   link_free(k->broker);
   link_free(k->supervisor);
+  if (k->outlet > 0) close(k->outlet);
   identity_clear(&k->identity);
   keys_free(k->keys);
   buf_free(&k->message);

@@ -7,6 +7,7 @@ static const char *const secret[] = {
     "MARBLE_KEY",
     "MARBLE_PREDEFINED_PRIVATE_KEY",
     "MARBLE_TTLS_CONFIG",
+    "NEOCOMPUTE_DATABASE_URL",
     "NEOCOMPUTE_JWT_SECRET",
     "SUPABASE_JWT_SECRET",
     "SUPABASE_KEY",

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/hosts.h"
+#include "egress/address.h"
 #include "supervisor/callers.h"
 #include "supervisor/environment.h"
 #include "supervisor/listen.h"
@@ -119,7 +121,8 @@ static enum result check_words(const struct config *config, struct buf *problem)
     const char *words[4];
   } settings[] = {{CONFIG_LOG_LEVEL, {"debug", "info", "warn", "error"}},
                   {CONFIG_DISK_SYNC, {"normal", "full"}},
-                  {CONFIG_ENCRYPTED_OUTPUT, {"ask", "always"}}};
+                  {CONFIG_ENCRYPTED_OUTPUT, {"ask", "always"}},
+                  {CONFIG_EGRESS_HTTP, {"on", "off"}}};
   for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
     const char *said = config_text(config, settings[i].id);
     bool known = false;
@@ -132,11 +135,78 @@ static enum result check_words(const struct config *config, struct buf *problem)
   return RESULT_OK;
 }
 
+/* ---- the outside ---- */
+
+static bool is_nets(struct span text) {
+  struct address_nets nets;
+  return address_parse_nets(text, &nets);
+}
+
+/* https://host[:port][/path], or http; what stands in its parts, its user looks into. */
+static bool is_url(struct span text) {
+  static const char *const schemes[] = {"https://", "http://"};
+  if (text.len == 0) return true;
+  for (size_t i = 0; i < text.len; i++)
+    if (text.data[i] <= ' ' || text.data[i] >= 0x7f || strchr("@?#\\", text.data[i]) != NULL) return false;
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+    const size_t len = strlen(schemes[i]);
+    if (text.len > len && memcmp(text.data, schemes[i], len) == 0) return text.data[len] != '/';
+  }
+  return false;
+}
+
+/* False at the end. */
+static bool take_word(struct span *rest, struct span *word) {
+  static const char between[] = " ,\t\r\n";
+  while (rest->len > 0 && strchr(between, rest->data[0]) != NULL) *rest = span_of(rest->data + 1, rest->len - 1);
+  size_t len = 0;
+  while (len < rest->len && strchr(between, rest->data[len]) == NULL) len++;
+  *word = span_of(rest->data, len);
+  *rest = span_of(rest->data + len, rest->len - len);
+  return len > 0;
+}
+
+/* Each at most once. */
+static bool is_stores(struct span text) {
+  static const char *const stores[] = {"embedded", "supabase", "postgres"};
+  unsigned seen = 0;
+  for (struct span word; take_word(&text, &word);) {
+    unsigned bit = 0;
+    for (unsigned i = 0; i < sizeof stores / sizeof stores[0]; i++)
+      if (span_is(word, stores[i])) bit = 1u << i;
+    if (bit == 0 || seen & bit) return false;
+    seen |= bit;
+  }
+  return true;
+}
+
+static enum result check_outside(const struct config *config, struct buf *problem) {
+  static const struct {
+    enum config_id id;
+    bool (*holds)(struct span text);
+    const char *otherwise;
+  } settings[] = {
+      {CONFIG_EGRESS_HOSTS, hosts_valid, "is no list of hosts, as a.example *.example.org"},
+      {CONFIG_EGRESS_PRIVATE, is_nets, "is no list of networks, as 10.1.0.0/16 ::1/128"},
+      {CONFIG_SECRETS_STORES, is_stores, "is no list of embedded, supabase and postgres, each once"},
+      {CONFIG_SUPABASE_URL, is_url, "is no address, as https://project.example"},
+      {CONFIG_SCRIPTS_URL, is_url, "is no address, as https://scripts.example/apps"},
+  };
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    const char *text = config_text(config, settings[i].id);
+    if (settings[i].holds(span_text(text))) continue;
+    buf_printf(problem, "%s: %s %s", config_name(settings[i].id), text, settings[i].otherwise);
+    return RESULT_CONFIG_INVALID;
+  }
+  return RESULT_OK;
+}
+
 enum result prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem) {
   bool loopback = false;
   *out = (struct prepared){.metrics = -1, .state.lock = -1};
   enum result r = check_numbers(config, problem);
   if (r == RESULT_OK) r = check_words(config, problem);
+  if (r == RESULT_OK) r = check_outside(config, problem);
   if (r == RESULT_OK) r = secrets_gather(&out->secrets, config, environment, problem);
   if (r == RESULT_OK) r = secrets_read_tls(&out->tls, config, environment, problem);
   environment_forget_keys(environment);

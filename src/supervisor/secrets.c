@@ -125,6 +125,13 @@ static enum result find_key(struct buf *out, const char *name, char *const *envi
   return r;
 }
 
+/* The same without what hexadecimal digits stand for. */
+static enum result find_secret_text(struct buf *out, const char *name, char *const *environment, struct buf *problem) {
+  const char *marble = environment_get(environment, "MARBLE_SECRETS");
+  enum result r = marble == NULL ? RESULT_OK : from_marble(out, name, marble, problem);
+  return r != RESULT_OK || out->len > 0 ? r : find_text(out, name, environment, problem);
+}
+
 static enum result read_setting(struct buf *out, const struct config *config, enum config_id id, struct buf *problem) {
   const char *path = config_text(config, id);
   if (path[0] == 0) return RESULT_OK;
@@ -132,6 +139,17 @@ static enum result read_setting(struct buf *out, const struct config *config, en
   if (r != RESULT_OK) return complain_file(problem, config_name(id), path, r);
   if (out->len > 0) return RESULT_OK;
   buf_printf(problem, "%s %s: the file is empty", config_name(id), path);
+  return RESULT_CONFIG_INVALID;
+}
+
+/* A machine without Debian's list serves all the same, and nobody is trusted; a file that was named must be there. */
+static enum result read_authorities(struct buf *out, const struct config *config, struct buf *problem) {
+  const char *path = config_text(config, CONFIG_EGRESS_CA);
+  if (strcmp(path, config_default(CONFIG_EGRESS_CA)) == 0 && access(path, F_OK) != 0 && errno == ENOENT)
+    return RESULT_OK;
+  enum result r = read_setting(out, config, CONFIG_EGRESS_CA, problem);
+  if (r != RESULT_OK || out->len == 0 || memmem(out->data, out->len, "-----BEGIN ", 11) != NULL) return r;
+  buf_printf(problem, "%s %s: no certificate is in it", config_name(CONFIG_EGRESS_CA), path);
   return RESULT_CONFIG_INVALID;
 }
 
@@ -146,11 +164,14 @@ static bool decide_strict(const struct config *config, char *const *environment,
 }
 
 static enum result check(const struct secrets *s, struct buf *problem) {
-  if (s->master_key.bad || s->jwt_secret.bad) return RESULT_NO_MEMORY;
+  if (s->master_key.bad || s->jwt_secret.bad || s->supabase_key.bad || s->database.bad) return RESULT_NO_MEMORY;
   if (s->master_key.len == 0 && s->strict)
     buf_put_text(problem, "COMPUTE_MASTER_KEY is missing, and a strict service does not make one");
   else if (s->master_key.len > 0 && s->master_key.len < SECRETS_MASTER_KEY_MIN)
     buf_printf(problem, "COMPUTE_MASTER_KEY must have at least %u bytes", SECRETS_MASTER_KEY_MIN);
+  else if (s->secrets_key.len > 0 && s->secrets_key.len != SECRETS_STORE_KEY)
+    buf_printf(problem, "SECRETS_MASTER_KEY must have %u bytes, as they are or as hexadecimal digits",
+               SECRETS_STORE_KEY);
   return problem->len == 0 ? RESULT_OK : RESULT_CONFIG_INVALID;
 }
 
@@ -159,7 +180,12 @@ enum result secrets_gather(struct secrets *out, const struct config *config, cha
   *out = (struct secrets){.master_key = buf_new(KEY_MAX),
                           .jwt_secret = buf_new(KEY_MAX),
                           .jwt_jwks = buf_new(FILE_MAX),
-                          .service_key = buf_new(FILE_MAX)};
+                          .service_key = buf_new(FILE_MAX),
+                          .secrets_key = buf_new(KEY_MAX),
+                          .supabase_key = buf_new(KEY_MAX),
+                          .database = buf_new(KEY_MAX),
+                          .authorities = buf_new(FILE_MAX),
+                          .names = buf_new(FILE_MAX)};
   if (!decide_strict(config, environment, &out->strict)) {
     buf_put_text(problem, "server.strict is on, off or auto");
     return RESULT_CONFIG_INVALID;
@@ -170,6 +196,11 @@ enum result secrets_gather(struct secrets *out, const struct config *config, cha
     r = find_text(&out->jwt_secret, "SUPABASE_JWT_SECRET", environment, problem);
   if (r == RESULT_OK) r = read_setting(&out->jwt_jwks, config, CONFIG_JWT_JWKS, problem);
   if (r == RESULT_OK) r = read_setting(&out->service_key, config, CONFIG_SERVICE_KEY, problem);
+  if (r == RESULT_OK) r = find_key(&out->secrets_key, "SECRETS_MASTER_KEY", environment, problem);
+  if (r == RESULT_OK) r = find_secret_text(&out->supabase_key, "SUPABASE_SERVICE_KEY", environment, problem);
+  if (r == RESULT_OK) r = find_secret_text(&out->database, "NEOCOMPUTE_DATABASE_URL", environment, problem);
+  if (r == RESULT_OK) r = read_authorities(&out->authorities, config, problem);
+  if (r == RESULT_OK) r = read_setting(&out->names, config, CONFIG_EGRESS_NAMES, problem);
   return r == RESULT_OK ? check(out, problem) : r;
 }
 
@@ -178,6 +209,11 @@ void secrets_free(struct secrets *s) {
   buf_free(&s->jwt_secret);
   buf_free(&s->jwt_jwks);
   buf_free(&s->service_key);
+  buf_free(&s->secrets_key);
+  buf_free(&s->supabase_key);
+  buf_free(&s->database);
+  buf_free(&s->authorities);
+  buf_free(&s->names);
 }
 
 /* ---- TLS ---- */

@@ -11,13 +11,19 @@
 #include "base/config.h"
 
 #define SECRETS_MASTER_KEY_MIN 32u
+#define SECRETS_STORE_KEY 32u /* bytes of SECRETS_MASTER_KEY */
 
 struct secrets {
-  struct buf master_key;  /* empty: none was given */
-  struct buf jwt_secret;  /* text; empty: none */
-  struct buf jwt_jwks;    /* JSON; empty: none */
-  struct buf service_key; /* PEM; empty: none */
-  bool strict;            /* as NEOCOMPUTE_STRICT says; auto: given a certificate by MarbleRun, or OE_SIMULATION=0 */
+  struct buf master_key;   /* empty: none was given */
+  struct buf jwt_secret;   /* text; empty: none */
+  struct buf jwt_jwks;     /* JSON; empty: none */
+  struct buf service_key;  /* PEM; empty: none */
+  struct buf secrets_key;  /* SECRETS_MASTER_KEY: 32 bytes; empty: none */
+  struct buf supabase_key; /* SUPABASE_SERVICE_KEY: text; empty: none */
+  struct buf database;     /* NEOCOMPUTE_DATABASE_URL: a connection string of libpq; empty: none */
+  struct buf authorities;  /* PEM: whom egress trusts */
+  struct buf names;        /* hosts(5); empty: the resolver is asked */
+  bool strict;             /* as NEOCOMPUTE_STRICT says; auto: given a certificate by MarbleRun, or OE_SIMULATION=0 */
 };
 
 /* RESULT_CONFIG_INVALID and a sentence in `problem` if a key is not as it must be or is missing where it may not be.

@@ -1,13 +1,15 @@
 /*
- * The supervisor: starts the keeper, the broker and the workers, and ends them.
+ * The supervisor: starts the keeper, the broker, egress and the workers, and ends them.
  *
- * Alone holds: nothing once they run; at the start all keys, which it hands to whom they belong and wipes. Hears: the
- * keeper and the broker, by two tables of what they may ask (below), and the operator's signals. Never: reads a
+ * Alone holds: nothing once they run; at the start all keys, which it hands to whom they belong and wipes, but for what
+ * egress is started again with (outside.h). Hears: the keeper and the broker, by two tables of what they may ask
+ * (below), that egress is up, and the operator's signals. Never: reads a
  * request, a script or a record. It has no system-call filter, since it makes namespaces; it has no privilege that it
  * needs not, and cannot get any.
  *
  * If the keeper or the broker ends, the service ends, with status 1: whoever started it starts it again, and what was
- * running says so then (failed: interrupted). If the supervisor ends, however, all others do (PR_SET_PDEATHSIG).
+ * running says so then (failed: interrupted). If egress ends, it is started again. If the supervisor ends, however, all
+ * others do (PR_SET_PDEATHSIG).
  */
 #include "supervisor/supervisor.h"
 
@@ -23,6 +25,7 @@
 #include "base/log.h"
 #include "supervisor/child.h"
 #include "supervisor/listen.h"
+#include "supervisor/outside.h"
 #include "supervisor/prepare.h"
 #include "wire/link.h"
 #include "wire/service.h"
@@ -68,8 +71,9 @@ struct supervisor {
   struct config *config;
   char *const *environment;
   struct prepared prepared;
-  int program, worker_program;
+  int program, worker_program, egress_program;
   struct peer keeper, broker;
+  struct outside *outside;
   struct worker *workers;
   uint32_t worker_count; /* numbers that may be asked for; twice as many as may run, since some are ending */
   struct event *signals[3], *patience, *watchdog;
@@ -196,11 +200,11 @@ static bool handle_nice(struct supervisor *s, struct span body) {
   return true;
 }
 
-static void log_fences(const char *process, uint32_t fences) {
+static void log_fences(const char *process, sandbox_set possible, uint32_t fences) {
   char missing[256];
   struct buf b = buf_fixed(missing, sizeof missing);
   for (unsigned bit = 0; bit < SANDBOX_COUNT; bit++)
-    if (SANDBOX_SERVICE & ~fences & 1u << bit)
+    if (possible & ~fences & 1u << bit)
       buf_printf(&b, "%s%s", b.len > 0 ? " " : "", sandbox_name((enum sandbox_bit)bit));
   log_begin(LOG_INFO, "fenced");
   log_text("of", span_text(process));
@@ -212,7 +216,7 @@ static bool handle_keeper_up(struct supervisor *s, struct span body) {
   struct wire_up m;
   (void)s;
   if (!wire_get_keeper_up(body, &m) || (m.fences & SANDBOX_REQUIRED) != SANDBOX_REQUIRED) return false;
-  log_fences("keeper", m.fences);
+  log_fences("keeper", SANDBOX_SERVICE, m.fences);
   return true;
 }
 
@@ -237,7 +241,7 @@ static void log_listener(const char *event, int fd) {
 static bool handle_broker_up(struct supervisor *s, struct span body) {
   struct wire_up m;
   if (!wire_get_broker_up(body, &m) || (m.fences & SANDBOX_REQUIRED) != SANDBOX_REQUIRED) return false;
-  log_fences("broker", m.fences);
+  log_fences("broker", SANDBOX_SERVICE, m.fences);
   if (s->phase != STARTING) return true;
   s->phase = SERVING;
   event_del(s->patience);
@@ -317,6 +321,8 @@ static void set_up_keeper(struct supervisor *s) {
   config_put(&config, s->config);
   wire_put_keeper_setup(&b, &(struct wire_keeper_setup){.config = buf_span(&config),
                                                         .master_key = buf_span(&s->prepared.secrets.master_key),
+                                                        .secrets_key = buf_span(&s->prepared.secrets.secrets_key),
+                                                        .supabase_key = buf_span(&s->prepared.secrets.supabase_key),
                                                         .strict = s->prepared.secrets.strict});
   tell(&s->keeper, &b, -1);
   buf_free(&config);
@@ -369,6 +375,31 @@ static enum result introduce(struct supervisor *s) {
   return RESULT_OK;
 }
 
+/* ---- egress ---- */
+
+static void hand_outlet(void *context, int fd) {
+  struct supervisor *s = context;
+  hand_end(&s->keeper, WIRE_OUTLET, fd);
+}
+
+static void on_egress_fenced(void *context, uint32_t fences) {
+  (void)context;
+  log_fences("egress", SANDBOX_OUTSIDE, fences);
+}
+
+static enum result start_egress(struct supervisor *s) {
+  const struct secrets *keys = &s->prepared.secrets;
+  const struct outside_hooks hooks = {s, hand_outlet, on_egress_fenced};
+  struct buf config = buf_new(SAID_MAX), b = buf_new(SAID_MAX);
+  config_put(&config, s->config);
+  wire_put_egress_setup(&b, &(struct wire_egress_setup){.config = buf_span(&config),
+                                                        .authorities = buf_span(&keys->authorities),
+                                                        .names = buf_span(&keys->names),
+                                                        .database = buf_span(&keys->database)});
+  buf_free(&config);
+  return outside_new(s->base, s->egress_program, &b, &hooks, &s->outside);
+}
+
 static enum result start_peers(struct supervisor *s) {
   enum result r = start_peer(&s->keeper, SUPERVISOR_KEEPER);
   if (r == RESULT_OK) r = start_peer(&s->broker, SUPERVISOR_BROKER);
@@ -378,10 +409,11 @@ static enum result start_peers(struct supervisor *s) {
   hand_certificates(s, &s->prepared.tls);
   for (unsigned i = 0; i < s->prepared.http_count; i++) hand_listener(s, WIRE_LISTENER_HTTP, s->prepared.http[i]);
   if (s->prepared.metrics >= 0) hand_listener(s, WIRE_LISTENER_METRICS, s->prepared.metrics);
+  r = start_egress(s);
   /* Whom they belong to has them now. */
   secrets_free(&s->prepared.secrets);
   secrets_free_tls(&s->prepared.tls);
-  return introduce(s);
+  return r == RESULT_OK ? introduce(s) : r;
 }
 
 /* ---- the operator's word ---- */
@@ -494,12 +526,20 @@ static void raise_descriptor_limit(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static enum result open_programs(struct supervisor *s, const char *worker, struct buf *problem) {
-  s->program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  s->worker_program = open(worker, O_RDONLY | O_CLOEXEC);
-  if (s->program >= 0 && s->worker_program >= 0) return RESULT_OK;
-  buf_printf(problem, "%s: %s", s->program < 0 ? "/proc/self/exe" : worker, strerror(errno));
-  return RESULT_IO;
+static enum result open_programs(struct supervisor *s, const struct supervisor_programs *programs,
+                                 struct buf *problem) {
+  const struct {
+    const char *path;
+    int *fd;
+  } all[] = {
+      {"/proc/self/exe", &s->program}, {programs->worker, &s->worker_program}, {programs->egress, &s->egress_program}};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    *all[i].fd = open(all[i].path, O_RDONLY | O_CLOEXEC);
+    if (*all[i].fd >= 0) continue;
+    buf_printf(problem, "%s: %s", all[i].path, strerror(errno));
+    return RESULT_IO;
+  }
+  return RESULT_OK;
 }
 
 static enum result make(struct supervisor *s) {
@@ -535,12 +575,14 @@ static void free_events(struct supervisor *s) {
 static void end(struct supervisor *s) {
   end_peer(&s->broker);
   end_peer(&s->keeper);
+  outside_free(s->outside);
   for (uint32_t i = 0; s->workers != NULL && i < s->worker_count; i++) child_free(s->workers[i].child);
   free(s->workers);
   free_events(s);
   prepare_free(&s->prepared);
   if (s->program >= 0) close(s->program);
   if (s->worker_program >= 0) close(s->worker_program);
+  if (s->egress_program >= 0) close(s->egress_program);
 }
 
 static void warn_ephemeral(const struct supervisor *s) {
@@ -550,14 +592,23 @@ static void warn_ephemeral(const struct supervisor *s) {
   log_end();
 }
 
-static enum result start(struct supervisor *s, char **environment, const char *worker, struct buf *problem) {
+static void warn_trustless(const struct supervisor *s) {
+  if (s->prepared.secrets.authorities.len > 0) return;
+  log_begin(LOG_WARN, "egress_trusts_nobody");
+  log_text("consequence", span_text("egress.ca is not there: no server can be called by https"));
+  log_end();
+}
+
+static enum result start(struct supervisor *s, char **environment, const struct supervisor_programs *programs,
+                         struct buf *problem) {
   enum result r = prepare(&s->prepared, s->config, environment, problem);
-  if (r == RESULT_OK) r = open_programs(s, worker, problem);
+  if (r == RESULT_OK) r = open_programs(s, programs, problem);
   if (r == RESULT_OK) r = make(s);
   if (r != RESULT_OK) return r;
   raise_descriptor_limit();
   give_up_privileges();
   warn_ephemeral(s);
+  warn_trustless(s);
   return start_peers(s);
 }
 
@@ -568,14 +619,18 @@ static enum log_level level_of(const char *name) {
   return LOG_INFO;
 }
 
-int supervisor_run(struct config *config, char **environment, const char *worker) {
-  struct supervisor s = {
-      .config = config, .environment = environment, .program = -1, .worker_program = -1, .status = 1};
+int supervisor_run(struct config *config, char **environment, const struct supervisor_programs *programs) {
+  struct supervisor s = {.config = config,
+                         .environment = environment,
+                         .program = -1,
+                         .worker_program = -1,
+                         .egress_program = -1,
+                         .status = 1};
   struct buf problem = buf_new(4096);
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   log_open("supervisor", level_of(config_text(config, CONFIG_LOG_LEVEL)));
-  enum result r = start(&s, environment, worker, &problem);
+  enum result r = start(&s, environment, programs, &problem);
   if (r == RESULT_OK) {
     if (!s.finished) event_base_dispatch(s.base);
   } else {

@@ -243,6 +243,32 @@ static void test_key_bytes(void **state) {
   drop(&g);
 }
 
+static void test_store_keys(void **state) {
+  (void)state;
+  static const struct {
+    const char *variables[3];
+    enum result result;
+    size_t secrets, supabase, database;
+  } cases[] = {
+      {{NULL}, RESULT_OK, 0, 0, 0},
+      {{"SECRETS_MASTER_KEY=" KEY}, RESULT_OK, 32, 0, 0},
+      {{"SECRETS_MASTER_KEY=0123456789012345678901234567890x"}, RESULT_OK, 32, 0, 0},
+      {{"SECRETS_MASTER_KEY=" KEY "00"}, RESULT_CONFIG_INVALID, 33, 0, 0},
+      {{"SECRETS_MASTER_KEY=short"}, RESULT_CONFIG_INVALID, 5, 0, 0},
+      {{"SUPABASE_SERVICE_KEY=0011", "NEOCOMPUTE_DATABASE_URL=host=x"}, RESULT_OK, 0, 4, 6},
+      {{"MARBLE_SECRETS={\"SUPABASE_SERVICE_KEY\":\"MDAxMQ==\"}", "SUPABASE_SERVICE_KEY=x"}, RESULT_OK, 0, 4, 0},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct gathered g = gather("off", cases[i].variables);
+    const struct secrets *s = &g.secrets;
+    if (g.result != cases[i].result || (g.result != RESULT_OK) != (g.problem.len > 0)) fail_msg("case %zu", i);
+    if (s->secrets_key.len != cases[i].secrets || s->supabase_key.len != cases[i].supabase ||
+        s->database.len != cases[i].database)
+      fail_msg("case %zu: %zu %zu %zu", i, s->secrets_key.len, s->supabase_key.len, s->database.len);
+    drop(&g);
+  }
+}
+
 static void test_credentials(void **state) {
   (void)state;
   char variable[128];
@@ -465,13 +491,21 @@ static void test_numbers_for_us(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_forgets_keys),  cmocka_unit_test(test_addresses),
-      cmocka_unit_test(test_listens),       cmocka_unit_test(test_base64),
-      cmocka_unit_test(test_master_key),    cmocka_unit_test(test_key_bytes),
-      cmocka_unit_test(test_credentials),   cmocka_unit_test(test_tls),
-      cmocka_unit_test(test_extra_ca),      cmocka_unit_test(test_callers),
-      cmocka_unit_test(test_state),         cmocka_unit_test(test_state_of_others),
-      cmocka_unit_test(test_state_default), cmocka_unit_test(test_numbers_for_us),
+      cmocka_unit_test(test_forgets_keys),
+      cmocka_unit_test(test_addresses),
+      cmocka_unit_test(test_listens),
+      cmocka_unit_test(test_base64),
+      cmocka_unit_test(test_master_key),
+      cmocka_unit_test(test_key_bytes),
+      cmocka_unit_test(test_store_keys),
+      cmocka_unit_test(test_credentials),
+      cmocka_unit_test(test_tls),
+      cmocka_unit_test(test_extra_ca),
+      cmocka_unit_test(test_callers),
+      cmocka_unit_test(test_state),
+      cmocka_unit_test(test_state_of_others),
+      cmocka_unit_test(test_state_default),
+      cmocka_unit_test(test_numbers_for_us),
   };
   return cmocka_run_group_tests_name("supervisor", tests, make_directory, remove_directory);
 }
