@@ -183,6 +183,16 @@ static int with_tcp(command c) {
   return (void)c, at(socket(AF_INET, SOCK_STREAM, 0), FENCE_FD);
 }
 
+static int with_tcp_listener(command c) {
+  const struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int error = with_tcp(c);
+  if (error == 0) error = done(bind(FENCE_FD, (const struct sockaddr *)&loopback, sizeof loopback));
+  if (error == 0) error = done(listen(FENCE_FD, 4));
+  address_len = sizeof address;
+  if (error == 0) error = done(getsockname(FENCE_FD, (struct sockaddr *)&address, &address_len));
+  return error ? error : at(socket(AF_INET, SOCK_STREAM, 0), FENCE_FD_2);
+}
+
 static int with_parent_fd(command c) {
   return at((int)syscall(SYS_pidfd_open, c->parent, 0), FENCE_FD);
 }

@@ -1,6 +1,6 @@
 /*
- * What a worker, a broker and a keeper must not be able to do: a table of acts, and the few words in which fence_test
- * tells fence_probe to try one.
+ * What a worker, a broker, a keeper and egress must not be able to do: a table of acts, and the few words in which
+ * fence_test tells fence_probe to try one.
  *
  * An act is, as far as the kernel lets it, one raw system call; what it needs (a descriptor, a page) is prepared before
  * the fence, so that the call itself meets the fence. In a control run the same act is tried by the same program
@@ -68,8 +68,9 @@ struct fence_act {
   int (*prepare)(const struct fence_command *command); /* 0 or an error number; may be NULL */
   int (*act)(const struct fence_command *command);     /* 0 or an error number; NULL: */
   long call, args[6];                                  /* this system call */
-  unsigned may;     /* roles that may do it, bit i for enum sandbox_role i; all others are killed for it */
-  unsigned refused; /* roles in which it fails instead, with the error `refusal`, as long as Landlock holds */
+  unsigned may; /* roles that may do it, bit i for enum sandbox_role i; all others are killed for it */
+  unsigned
+      refused; /* roles in which it fails instead, with the error `refusal`; EACCES, EPERM: by Landlock, if it can */
   int refusal;
   int reached; /* the error by which the kernel shows that only harmless arguments kept it from going through with it */
   const char *why; /* FENCE_NONE: why */

@@ -152,7 +152,7 @@ static void check_namespaces(pid_t pid, sandbox_set held) {
     enum sandbox_bit bit;
   } namespaces[] = {{"ns/net", SANDBOX_BIT_NETWORK},
                     {"ns/mnt", SANDBOX_BIT_MOUNT},
-                    {"ns/uts", SANDBOX_BIT_NETWORK},
+                    {"ns/uts", SANDBOX_BIT_IPC},
                     {"ns/pid", SANDBOX_BIT_PROCESSES},
                     {"ns/ipc", SANDBOX_BIT_IPC}};
   for (size_t i = 0; i < COUNT(namespaces); i++) {
