@@ -1,13 +1,15 @@
 /*
- * The libraries that broker and keeper live on, inside the fence: what they ask of the kernel must be on their role's
- * list. The test starts itself again as each of them (by sandbox_spawn, as the supervisor does); a call that is not on
- * the list kills the process, and the test says by which step.
+ * The libraries that broker, keeper and egress live on, inside the fence: what they ask of the kernel must be on their
+ * role's list. The test starts itself again as each of them (by sandbox_spawn, as the supervisor does); a call that is
+ * not on the list kills the process, and the test says by which step.
  */
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nss.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -183,6 +185,36 @@ static int receive_listener(void) {
   return fd;
 }
 
+/* What egress does beside crypto and TLS: looks a name up in threads, calls, and closes. Nobody answers here. */
+static void *look_up(void *name) {
+  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+  struct addrinfo *found = NULL;
+  (void)getaddrinfo(name, "443", &hints, &found);
+  if (found != NULL) freeaddrinfo(found);
+  return NULL;
+}
+
+static void call_nobody(int family) {
+  const struct sockaddr_in v4 = {
+      .sin_family = AF_INET, .sin_port = htons(1), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int one = 1, error = 0, fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  socklen_t len = sizeof error;
+  if (fd < 0) return; /* no IPv6 here */
+  need(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0, 71);
+  (void)connect(fd, (const struct sockaddr *)&v4, sizeof v4);
+  need(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0, 72);
+  close(fd);
+}
+
+static void use_network(void) {
+  static char local[] = "localhost", none[] = "no-such-host.invalid", numeric[] = "127.0.0.1";
+  use_threads(look_up, local);
+  look_up(numeric);
+  use_threads(look_up, none);
+  call_nobody(AF_INET);
+  call_nobody(AF_INET6);
+}
+
 /* The first message on the socket: the directory. */
 static int live(enum sandbox_role role, sandbox_set held) {
   char directory[64] = "", path[96];
@@ -194,12 +226,17 @@ static int live(enum sandbox_role role, sandbox_set held) {
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
   sqlite3_initialize();
   tzset();
+  __nss_configure_lookup("hosts", "files dns");
   need(sandbox_enter(role, role == SANDBOX_BROKER ? directory : NULL, &held) == RESULT_OK, 83);
   step('e'), use_events();
   step('c'), use_crypto();
   step('m'), use_memory();
   if (role == SANDBOX_KEEPER) return 0;
   step('t'), use_tls(pair[0], pair[1]);
+  if (role == SANDBOX_EGRESS) {
+    step('n'), use_network();
+    return 0;
+  }
   step('s'), use_threads(use_store, path);
   step('l'), use_listener(receive_listener());
   need(getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur == files.rlim_max, 84);
@@ -263,6 +300,11 @@ static void test_keeper(void **state) {
   run_role(SANDBOX_KEEPER, "roles: keeper");
 }
 
+static void test_egress(void **state) {
+  (void)state;
+  run_role(SANDBOX_EGRESS, "roles: egress");
+}
+
 static int make_directory(void **state) {
   (void)state;
   snprintf(directory, sizeof directory, "/tmp/roles-XXXXXX");
@@ -281,12 +323,17 @@ static int remove_directory(void **state) {
   return rmdir(directory);
 }
 
+static enum sandbox_role role_of(const char *name) {
+  if (strcmp(name, "broker") == 0) return SANDBOX_BROKER;
+  return strcmp(name, "egress") == 0 ? SANDBOX_EGRESS : SANDBOX_KEEPER;
+}
+
 int main(int argc, char **argv) {
   uint64_t held = 0;
   if (argc == 2 && strncmp(argv[0], "roles: ", 7) == 0 &&
       text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) == RESULT_OK)
-    _exit(live(strcmp(argv[0] + 7, "broker") == 0 ? SANDBOX_BROKER : SANDBOX_KEEPER,
-               (sandbox_set)held)); /* without a search for leaks, which clones */
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_broker), cmocka_unit_test(test_keeper)};
+    _exit(live(role_of(argv[0] + 7), (sandbox_set)held)); /* without a search for leaks, which clones */
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_broker), cmocka_unit_test(test_keeper),
+                                     cmocka_unit_test(test_egress)};
   return cmocka_run_group_tests_name("roles", tests, make_directory, remove_directory);
 }
