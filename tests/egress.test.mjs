@@ -1,61 +1,19 @@
 // Egress as its keeper sees it: real processes, a real origin on loopback. tests/egress_main.c is its supervisor and keeper.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createInterface } from 'node:readline';
+import { start } from './egress.mjs';
 import { authority, origin } from './origin.mjs';
 
-const program = resolve(process.env.EGRESS ?? 'build/neocompute-egress');
-const driver = resolve(process.env.EGRESS_MAIN ?? 'build/tests/egress_main');
 const LOOPBACK = '127.0.0.0/8 ::1/128';
 const NAMES = ['a.example', 'b.example'];
-const running = new Set();
-after(() => { for (const child of running) child.kill('SIGKILL'); });
-
 const ca = authority(), other = authority();
 const namesFile = join(ca.folder, 'names');
 writeFileSync(namesFile, `127.0.0.1 ${NAMES.join(' ')} wrong.example\n192.0.2.1 docs.example\n::ffff:127.0.0.1 mapped.example\n`);
 const tls = ca.leaf([...NAMES, '127.0.0.1']);
-
-// A started egress; `ask(request)` resolves to its answer, its body a Buffer.
-async function egress({ names = namesFile, exceptions = LOOPBACK, authorities = ca.file } = {}) {
-  const child = spawn(driver, [program, authorities, names, exceptions], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const self = { log: '', answers: new Map(), heard: [] };
-  const waiting = new Map();
-  let ticket = 0, told;
-  running.add(child);
-  child.stderr.on('data', (part) => { self.log += part; });
-  const first = new Promise((done) => { told = done; });
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    const said = JSON.parse(line);
-    self.heard.push(said);
-    if (said.pid) self.pid = said.pid;
-    if ('up' in said) { self.fences = said.up; told(); }
-    if ('ticket' in said) { said.body = Buffer.from(said.body, 'base64url'); waiting.get(said.ticket)?.(said); }
-    if ('rows' in said) waiting.get(`rows ${said.rows}`)?.(said);
-    if ('ended' in said) self.end = said;
-  });
-  const closed = new Promise((done) => child.on('close', () => { running.delete(child); told(); done(self.end); for (const tell of waiting.values()) tell({ gone: self.end, error: self.log, headers: [], body: '' }); }));
-  const send = (command) => child.stdin.write(`${JSON.stringify(command)}\n`);
-  self.begin = (request) => {
-    const mine = ++ticket;
-    const answer = new Promise((done) => waiting.set(mine, done));
-    send({ ticket: mine, host: 'a.example', ...request });
-    return { ticket: mine, answer };
-  };
-  self.ask = (request) => self.begin(request).answer;
-  self.forget = (number) => send({ forget: number });
-  self.query = (number) => { send({ query: number }); return new Promise((done) => waiting.set(`rows ${number}`, done)); };
-  self.lie = () => send({ lie: true });
-  self.ended = closed;
-  self.stop = async () => { child.stdin.end(); return closed; };
-  await first;
-  return self;
-}
-
+const egress = ({ names = namesFile, exceptions = LOOPBACK, authorities = ca.file } = {}) => start({ names, exceptions, authorities });
 const cpu = (pid) => { const [, rest] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=\w )/); const f = rest.split(' '); return Number(f[11]) + Number(f[12]); };
 const rss = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 const until = async (holds, ms = 5000) => {

@@ -16,6 +16,7 @@
 
 #include "base/config.h"
 #include "base/log.h"
+#include "egress/memory.h"
 #include "egress/postgres.h"
 #include "egress/transfer.h"
 #include "wire/link.h"
@@ -197,7 +198,9 @@ static enum result begin(struct egress *e) {
   if (r == RESULT_OK) r = sandbox_enter(SANDBOX_EGRESS, NULL, &e->fences);
   if (r == RESULT_OK) r = evutil_make_socket_nonblocking(SANDBOX_SOCKET) == 0 ? RESULT_OK : RESULT_IO;
   if (r == RESULT_OK) r = link_new(e->base, SANDBOX_SOCKET, SETUP_MAX, 4096, &handler, &e->supervisor);
-  return r == RESULT_OK ? announce(e) : r;
+  if (r == RESULT_OK) r = announce(e);
+  memory_settle();
+  return r;
 }
 
 static void release(struct egress *e) {

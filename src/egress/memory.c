@@ -2,9 +2,15 @@
  * What this program gives back, it wipes: nghttp2, OpenSSL, libcurl and the C library hold copies of headers and bodies
  * that carry secrets, and none of them overwrites all that it frees. This takes free and realloc from the C library
  * ("Replacing malloc" in its manual), for every library that is loaded; memory itself still comes from there.
+ *
+ * And what only the start has used of thirty libraries' code, it gives back.
  */
+#include "egress/memory.h"
+
+#include <link.h>
 #include <malloc.h>
-#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 
@@ -27,3 +33,21 @@ void *realloc(void *memory, size_t size) {
 }
 
 #endif
+
+/* Pages of a file that cannot have been changed: they come back from the file when they are needed. */
+static int give_back(struct dl_phdr_info *object, size_t size, void *context) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  (void)size, (void)context;
+  for (unsigned i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+    if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+    const uintptr_t from = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+    const uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_memsz;
+    (void)madvise((void *)from, end - from, MADV_DONTNEED); /* NOLINT: an address as the loader tells it */
+  }
+  return 0;
+}
+
+void memory_settle(void) {
+  dl_iterate_phdr(give_back, NULL);
+}

@@ -12,7 +12,7 @@
 
 #define POOLS_KEY 32u
 #define POOLS_KEPT 64u           /* with or without exchanges; beyond it the longest unused one is closed */
-#define POOLS_IDLE_CONNECTIONS 4 /* of one pool */
+#define POOLS_IDLE_CONNECTIONS 8 /* of one pool */
 #define POOLS_IDLE_S 60          /* how long a connection waits to be used again */
 
 struct pools;
