@@ -135,6 +135,24 @@ for (const victim of ['keeper', 'broker'])
     try { await assertKept(after, before); } finally { await after.stop(); }
   });
 
+test('egress killed, over and over: the service goes on, and has another each time', async () => {
+  const service = await serve({ state: scratch() });
+  const up = (count) => until(() => service.events('fenced').filter(({ of }) => of === 'egress').length === count, 'another one');
+  try {
+    const id = await accepted(service, { script: endless, timeout: 3 });
+    const others = ['keeper', 'broker'].map((name) => processOf(service, name).pid);
+    for (let round = 0; round < 4; round++) {
+      await up(round + 1);
+      process.kill(processOf(service, ': egress').pid, 'SIGKILL');
+      await completed(service, { script: fine });
+      await until(() => service.events('egress_lost').length === round + 1, 'word of it');
+    }
+    await up(5);
+    assert.deepEqual(['keeper', 'broker'].map((name) => processOf(service, name).pid), others);
+    assert.equal((await ended(service, id)).json.error_code, 'timeout');
+  } finally { await service.stop(); }
+});
+
 test('the supervisor killed: all others end with it', async () => {
   const state = scratch();
   const before = await inTheMiddle(state);
