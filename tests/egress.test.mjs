@@ -1,6 +1,6 @@
 // Egress as its keeper sees it: real processes, a real origin on loopback. tests/egress_main.c is its supervisor and keeper.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -16,6 +16,17 @@ const tls = ca.leaf([...NAMES, '127.0.0.1']);
 const egress = ({ names = namesFile, exceptions = LOOPBACK, authorities = ca.file } = {}) => start({ names, exceptions, authorities });
 const cpu = (pid) => { const [, rest] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=\w )/); const f = rest.split(' '); return Number(f[11]) + Number(f[12]); };
 const rss = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+// Where in a process's memory one of `needles` is.
+function search(pid, needles) {
+  const memory = openSync(`/proc/${pid}/mem`, 'r'), hits = [];
+  for (const [, from, to, what] of readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw.*?(\S*)$/gm)) {
+    const bytes = Buffer.alloc(parseInt(to, 16) - parseInt(from, 16));
+    readSync(memory, bytes, 0, bytes.length, parseInt(from, 16));
+    for (const needle of needles) for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) hits.push(`${needle.slice(0, 8)} in ${what || from} at ${at}`);
+  }
+  closeSync(memory);
+  return hits;
+}
 const until = async (holds, ms = 5000) => {
   for (const end = Date.now() + ms; Date.now() < end; await new Promise((done) => setTimeout(done, 10))) if (holds()) return;
   assert.ok(holds());
@@ -262,6 +273,29 @@ describe('the process', () => {
     const e = await egress();
     assert.deepEqual(await e.query(7), { rows: 7, result: 'secret_store_unavailable' });
     assert.deepEqual(await e.stop(), { ended: 0, signal: 0 });
+  });
+
+  // What HTTP/2 has in its table of headers goes with its connection.
+  const unseen = process.getuid() !== 0 || /asan/.test(process.env.EGRESS ?? '');
+  for (const h2 of [false, true]) test(`nothing of an exchange is left in memory, ${h2 ? 'HTTP/2' : 'HTTP/1.1'}`, { skip: unseen && 'only root may look, and not with the sanitizers' }, async () => {
+    const server = await origin({ tls, h2 }), e = await egress();
+    const canary = (name) => `${name}-${'c0ffee'.repeat(6)}-canary`;
+    const secrets = ['body', 'target', 'answer', 'set-cookie', ...(h2 ? [] : ['authorization'])];
+    const request = { port: server.port, target: `/secret?${canary('target')}`, body: canary('body').padEnd(200000, '.'), method: 'POST', headers: h2 ? [] : [['authorization', canary('authorization')]] };
+    server.more['/secret'] = async (incoming, response) => {
+      await new Promise((done) => incoming.on('end', done).resume());
+      response.setHeader('set-cookie', canary('set-cookie'));
+      response.end(canary('answer').padEnd(200000, '.'));
+    };
+    server.more['/held'] = () => {};
+    const held = e.begin({ ...request, target: `/held?${canary('target')}` });
+    await until(() => server.requests.length === 1);
+    assert.ok(search(e.pid, secrets.map(canary)).length > 0, 'the search finds what is there');
+    e.forget(held.ticket);
+    for (let i = 0; i < 5; i++) assert.equal((await e.ask(request)).body.length, 200000);
+    assert.deepEqual(search(e.pid, secrets.map(canary)), []);
+    server.close();
+    await e.stop();
   });
 
   test('after a burst it has no connection and no thread left over', async () => {

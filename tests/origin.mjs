@@ -83,16 +83,16 @@ const routes = {
   '/reset': (request, response) => response.stream.close(2),
 };
 
-// A listening origin. `tls`: {key, cert}; without it plain HTTP. `opened`: connections so far; `requests`: {method, url, connection}.
+// A listening origin. `tls`: {key, cert}; without it plain HTTP. `more`: routes of its own. `opened`:
+// connections so far; `requests`: {method, url, headers, connection}.
 export async function origin({ tls, h2 = false, more = {} } = {}) {
-  const all = { ...routes, ...more };
-  const self = { opened: 0, requests: [], sockets: new Set() };
+  const self = { opened: 0, requests: [], sockets: new Set(), more };
   const answer = (request, response) => {
     const url = new URL(request.url, 'http://origin');
     const socket = request.stream?.session?.socket ?? request.socket;
     self.requests.push({ method: request.method, url: request.url, headers: request.headers, connection: socket.remotePort });
     response.on('error', () => {});
-    const route = all[url.pathname];
+    const route = self.more[url.pathname] ?? routes[url.pathname];
     if (route) return route(request, response, url);
     return response.writeHead(404).end();
   };

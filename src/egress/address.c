@@ -84,10 +84,10 @@ bool address_is_public(const struct address *a) {
   return is_public(a, &never);
 }
 
-bool address_may(const struct address *a, const struct address_nets *exceptions, bool operator) {
+bool address_may(const struct address *a, const struct address_nets *exceptions, bool by_operator) {
   bool never;
   if (is_public(a, &never)) return true;
-  if (never || operator) return !never;
+  if (never || by_operator) return !never;
   for (unsigned i = 0; i < exceptions->count; i++)
     if (is_within(a, &exceptions->nets[i])) return true;
   return false;

@@ -38,9 +38,9 @@ bool address_of_socket(const struct sockaddr *socket, size_t len, struct address
 /* Whether it is a public one by IANA's registries of special-purpose addresses; one that carries an IPv4 address within
  * (mapped, 6to4, NAT64, Teredo) is not. */
 bool address_is_public(const struct address *a);
-/* Public, or one of `exceptions`, or `operator` chose it. What nobody can mean (unspecified, multicast, reserved,
- * IPv4-mapped) never may. */
-bool address_may(const struct address *a, const struct address_nets *exceptions, bool operator);
+/* Public, or one of `exceptions`, or the operator chose it (`by_operator`). What nobody can mean (unspecified,
+ * multicast, reserved, IPv4-mapped) never may. */
+bool address_may(const struct address *a, const struct address_nets *exceptions, bool by_operator);
 
 enum address_host { ADDRESS_NO_HOST, ADDRESS_NAME, ADDRESS_LITERAL };
 /* What stands in a request for its host: a name in lower case, or an address (IPv6 in brackets), which goes to `out`.

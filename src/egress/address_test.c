@@ -255,7 +255,7 @@ static void test_hosts(void **state) {
   assert_int_equal(address_host(span_text(label), &a), ADDRESS_NO_HOST);
   for (size_t i = 0; i < 253; i++) name[i] = i % 2 == 0 ? 'a' : '.';
   assert_int_equal(address_host(span_of(name, 253), &a), ADDRESS_NAME);
-  memcpy(name + 253, ".a", 2);
+  name[253] = '.', name[254] = 'a';
   assert_int_equal(address_host(span_of(name, 255), &a), ADDRESS_NO_HOST);
 }
 

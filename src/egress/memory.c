@@ -18,13 +18,13 @@
 
 void __libc_free(void *memory); /* NOLINT: its name */
 
-void free(void *memory) {
+void free(void *memory) { /* NOLINT: as the C library names its parameter */
   if (memory == NULL) return;
   wipe(memory, malloc_usable_size(memory));
   __libc_free(memory);
 }
 
-void *realloc(void *memory, size_t size) {
+void *realloc(void *memory, size_t size) { /* NOLINT: likewise */
   const size_t had = memory == NULL ? 0 : malloc_usable_size(memory);
   if (size > 0 && size <= had && size >= had / 2) return memory;
   if (size > 0 || memory == NULL) return wiping_realloc(memory, size);

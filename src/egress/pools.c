@@ -12,7 +12,7 @@ struct pool {
   struct pools *owner;
   TAILQ_ENTRY(pool) place; /* the longest unused one first */
   uint8_t key[POOLS_KEY];
-  bool operator;
+  bool by_operator;
   CURLM *multi;
   struct event *timer;
   unsigned exchanges;
@@ -95,16 +95,16 @@ static bool configure(struct pool *pool) {
   return !bad;
 }
 
-static struct pool *make_pool(struct pools *p, const uint8_t key[POOLS_KEY], bool operator) {
+static struct pool *make_pool(struct pools *p, const uint8_t key[POOLS_KEY], bool by_operator) {
   struct pool *pool = calloc(1, sizeof *pool);
   if (pool == NULL) return NULL;
   pool->owner = p;
-  pool->operator= operator;
+  pool->by_operator = by_operator;
   memcpy(pool->key, key, POOLS_KEY);
   pool->multi = curl_multi_init();
   pool->timer = evtimer_new(p->base, on_timeout, pool);
   if (pool->multi != NULL && pool->timer != NULL && configure(pool) &&
-      table_put(p->by_key[operator], key, pool) == RESULT_OK) {
+      table_put(p->by_key[by_operator], key, pool) == RESULT_OK) {
     TAILQ_INSERT_TAIL(&p->all, pool, place);
     return pool;
   }
@@ -113,7 +113,7 @@ static struct pool *make_pool(struct pools *p, const uint8_t key[POOLS_KEY], boo
 }
 
 static void drop(struct pools *p, struct pool *pool) {
-  table_remove(p->by_key[pool->operator], pool->key);
+  table_remove(p->by_key[pool->by_operator], pool->key);
   TAILQ_REMOVE(&p->all, pool, place);
   free_pool(pool);
 }
@@ -174,12 +174,12 @@ static void use(struct pool *pool) {
   pool->used_ms = clock_monotonic_ms();
 }
 
-enum result pools_add(struct pools *p, const uint8_t key[POOLS_KEY], bool operator, CURL * exchange,
+enum result pools_add(struct pools *p, const uint8_t key[POOLS_KEY], bool by_operator, CURL *exchange,
                       struct pool **out) {
-  struct pool *pool = table_get(p->by_key[operator], key);
+  struct pool *pool = table_get(p->by_key[by_operator], key);
   if (pool == NULL) {
     make_room(p);
-    pool = make_pool(p, key, operator);
+    pool = make_pool(p, key, by_operator);
   }
   if (pool == NULL) return RESULT_NO_MEMORY;
   use(pool);
@@ -198,7 +198,11 @@ void pools_remove(struct pool *pool, CURL *exchange) {
 
 void pools_free(struct pools *p) {
   if (p == NULL) return;
-  while (p->by_key[0] != NULL && !TAILQ_EMPTY(&p->all)) drop(p, TAILQ_FIRST(&p->all));
+  struct pool *next;
+  for (struct pool *pool = TAILQ_FIRST(&p->all); pool != NULL; pool = next) {
+    next = TAILQ_NEXT(pool, place);
+    drop(p, pool);
+  }
   table_free(p->by_key[0]);
   table_free(p->by_key[1]);
   if (p->sweep != NULL) event_free(p->sweep);

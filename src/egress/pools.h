@@ -22,10 +22,10 @@ struct pool;
 typedef void pools_done(CURL *exchange, CURLcode code);
 
 enum result must_use pools_new(struct event_base *base, pools_done *done, struct pools **out);
-/* Begins an exchange. What the operator chose the address of has pools of its own. `*pool` is for pools_remove.
+/* Begins an exchange. What the operator chose the address of has pools of its own. `*out` is for pools_remove.
  * RESULT_NO_MEMORY. */
-enum result must_use pools_add(struct pools *p, const uint8_t key[POOLS_KEY], bool operator, CURL * exchange,
-                               struct pool **pool);
+enum result must_use pools_add(struct pools *p, const uint8_t key[POOLS_KEY], bool by_operator, CURL *exchange,
+                               struct pool **out);
 /* Breaks an exchange off. Not from within one of curl's callbacks. */
 void pools_remove(struct pool *pool, CURL *exchange);
 /* No exchange may be left. NULL is fine. */

@@ -35,7 +35,7 @@ struct exchange {
   struct buf url, target, host, sent, received;
   size_t header_bytes;
   uint32_t body_max;
-  bool operator;
+  bool by_operator;
   bool headed;        /* the answer's head is whole */
   enum result broken; /* what made a callback break it off; RESULT_OK: none has */
   char error[CURL_ERROR_SIZE];
@@ -64,7 +64,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
   struct exchange *x = context;
   struct address a;
   if (purpose == CURLSOCKTYPE_IPCXN && address_of_socket(&to->addr, to->addrlen, &a) &&
-      address_may(&a, &x->owner->exceptions, x->operator))
+      address_may(&a, &x->owner->exceptions, x->by_operator))
     return socket(to->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   x->broken = RESULT_FETCH_ADDRESS;
   return CURL_SOCKET_BAD;
@@ -419,7 +419,7 @@ static struct exchange *make(struct transfer *t, const struct wire_request *m) {
   if (x == NULL) return NULL;
   x->owner = t;
   x->ticket = m->ticket;
-  x->operator= m->flags & WIRE_REQUEST_OPERATOR;
+  x->by_operator = m->flags & WIRE_REQUEST_OPERATOR;
   x->url = buf_new(URL_MAX + 512);
   x->target = buf_new(URL_MAX);
   x->host = buf_new(256);
@@ -438,7 +438,7 @@ static enum result begin(struct exchange *x, const struct wire_request *m) {
   enum result r = set_addresses(x, m);
   if (r != RESULT_OK) return r;
   if (!set_request(x, m)) return RESULT_FETCH_INVALID;
-  return pools_add(x->owner->pools, m->pool, x->operator, x->curl, &x->pool);
+  return pools_add(x->owner->pools, m->pool, x->by_operator, x->curl, &x->pool);
 }
 
 static const char *why_not(enum result r) {

@@ -40,7 +40,7 @@ enum result must_use transfer_open(void);
 enum result must_use transfer_new(const struct transfer_setup *setup, struct transfer **out);
 /* Answers once, maybe before it returns, unless transfer_forget comes first. RESULT_PEER_LIED if the ticket is one that
  * is under way. */
-enum result must_use transfer_ask(struct transfer *t, const struct wire_request *request);
+enum result must_use transfer_ask(struct transfer *t, const struct wire_request *m);
 /* An unknown ticket is fine. Not from within an answer. */
 void transfer_forget(struct transfer *t, uint64_t ticket);
 size_t transfer_count(const struct transfer *t);
