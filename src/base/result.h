@@ -67,6 +67,7 @@
   X(SCRIPT_STORE_INVALID, script_store_invalid, 200,                                                          \
     "the script store answered something that is neither a manifest nor a script")                            \
   X(SCRIPT_STORE_UNAVAILABLE, script_store_unavailable, 200, "the script store is away")                      \
+  X(SEALED_INPUT_REJECTED, sealed_input_rejected, 200, "the sealed input does not open")                      \
   /* requests of a script to the outside that failed: it may catch them */                                    \
   X(FETCH_UNAVAILABLE, fetch_unavailable, 200, "fetch is not available here")                                 \
   X(FETCH_FORBIDDEN, fetch_forbidden, 200, "the host is not allowed")                                         \

@@ -22,6 +22,7 @@ enum result conversation_ask(struct conversation *c, const struct wire_job *job)
   c->output = job->output;
   c->log_entries = job->log_entries;
   c->log_entry = job->log_entry;
+  c->fetches = 0;
   return RESULT_OK;
 }
 
@@ -40,6 +41,30 @@ static enum result hear_log(struct conversation *c, struct span body, struct wir
   if (entry->text.len > (size_t)c->log_entry + CUT_MARK || !text_utf8_valid(entry->text)) return RESULT_WORKER_LIED;
   c->log_entries--;
   return RESULT_OK;
+}
+
+static bool header_list_is_sound(struct span list) {
+  struct cursor rest = cursor_of(list);
+  struct span name, value;
+  while (wire_get_header(&rest, &name, &value)) continue;
+  return list.len <= WIRE_FETCH_HEADERS_MAX && cursor_end(&rest);
+}
+
+/* Only its form: what may be asked is the asker's to decide. */
+static enum result hear_fetch(struct conversation *c, struct span body, struct wire_fetch *m) {
+  if (!wire_get_fetch(body, m) || m->id != c->job || m->number != c->fetches + 1) return RESULT_WORKER_LIED;
+  if (m->number > WIRE_FETCHES_MAX || m->redirect > WIRE_REDIRECT_MANUAL) return RESULT_WORKER_LIED;
+  if (m->method.len == 0 || m->method.len > 32 || m->url.len == 0 || m->url.len > WIRE_FETCH_URL_MAX)
+    return RESULT_WORKER_LIED;
+  if (!text_utf8_valid(m->method) || !text_utf8_valid(m->url)) return RESULT_WORKER_LIED;
+  if (m->body.len > WIRE_FETCH_BODY_MAX || !header_list_is_sound(m->headers)) return RESULT_WORKER_LIED;
+  c->fetches++;
+  return RESULT_OK;
+}
+
+static enum result hear_abort(const struct conversation *c, struct span body, struct wire_abort *m) {
+  if (!wire_get_abort(body, m) || m->id != c->job) return RESULT_WORKER_LIED;
+  return m->number >= 1 && m->number <= c->fetches ? RESULT_OK : RESULT_WORKER_LIED;
 }
 
 /* What the engine can come to. Other results are ours to say: a worker has no word in whether its job was cancelled. */
@@ -96,6 +121,8 @@ enum result conversation_hear(struct conversation *c, uint8_t type, struct span 
   heard->type = (enum wire_type)type;
   if (type == WIRE_READY) return hear_ready(c, body);
   if (type == WIRE_LOG) return hear_log(c, body, &heard->log);
+  if (type == WIRE_FETCH) return hear_fetch(c, body, &heard->fetch);
+  if (type == WIRE_ABORT) return hear_abort(c, body, &heard->abort);
   return hear_done(c, body, &heard->done);
 }
 

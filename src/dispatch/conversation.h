@@ -20,6 +20,7 @@ struct conversation {
   char engine[64];
   uint64_t job;
   uint32_t flags, output, log_entries, log_entry; /* the present job's */
+  uint32_t fetches;                               /* how many it has asked for */
 };
 
 /* A worker that has just been started. */
@@ -32,8 +33,10 @@ enum result must_use conversation_ask(struct conversation *c, const struct wire_
 struct conversation_heard {
   enum wire_type type; /* READY: see conversation.ready */
   union {
-    struct wire_log log;   /* LOG: valid UTF-8 */
-    struct wire_done done; /* DONE: output is one canonical JSON object or empty, error and stack are valid UTF-8 */
+    struct wire_log log;     /* LOG: valid UTF-8 */
+    struct wire_fetch fetch; /* FETCH: sizes and texts as wire.h has them, the next number */
+    struct wire_abort abort; /* ABORT: a number that was asked for */
+    struct wire_done done;   /* DONE: output is one canonical JSON object or empty, error and stack are valid UTF-8 */
   };
 };
 

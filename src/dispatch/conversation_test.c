@@ -160,10 +160,94 @@ static void test_logs(void **state) {
   assert_int_equal(say_log(ID, span_text("x")), RESULT_WORKER_LIED);
 }
 
+static enum result say_fetch(const struct wire_fetch *fetch) {
+  struct buf b = buf_new(4u << 20);
+  struct conversation_heard heard;
+  wire_put_fetch(&b, fetch);
+  enum result r = conversation_hear(&talk, WIRE_FETCH, body_of(&b), &heard);
+  if (r == RESULT_OK) assert_true(heard.type == WIRE_FETCH && heard.fetch.number == fetch->number);
+  buf_free(&b);
+  return r;
+}
+
+static enum result say_abort(uint64_t id, uint32_t number) {
+  struct buf b = buf_new(100);
+  struct conversation_heard heard;
+  wire_put_abort(&b, &(struct wire_abort){id, number});
+  enum result r = conversation_hear(&talk, WIRE_ABORT, body_of(&b), &heard);
+  buf_free(&b);
+  return r;
+}
+
+static struct wire_fetch usual_fetch(uint32_t number) {
+  return (struct wire_fetch){
+      .id = ID, .number = number, .method = span_text("GET"), .url = span_text("https://a.example/")};
+}
+
+static void test_fetches(void **state) {
+  (void)state;
+  const struct wire_job job = usual();
+  ask(&job);
+  for (uint32_t number = 1; number <= WIRE_FETCHES_MAX; number++) {
+    const struct wire_fetch fetch = usual_fetch(number);
+    assert_int_equal(say_fetch(&fetch), RESULT_OK);
+  }
+  assert_int_equal(say_abort(ID, WIRE_FETCHES_MAX), RESULT_OK);
+  const struct wire_fetch one_more = usual_fetch(WIRE_FETCHES_MAX + 1);
+  assert_int_equal(say_fetch(&one_more), RESULT_WORKER_LIED);
+  ask(&job); /* the next job counts from one again */
+  const struct wire_fetch second = usual_fetch(2), first = usual_fetch(1);
+  assert_int_equal(say_fetch(&second), RESULT_WORKER_LIED);
+  ask(&job);
+  assert_int_equal(say_fetch(&first), RESULT_OK);
+  assert_int_equal(say_fetch(&first), RESULT_WORKER_LIED);
+  conversation_begin(&talk);
+  assert_int_equal(say_ready(ENGINE, SANDBOX_ALL), RESULT_OK);
+  assert_int_equal(say_fetch(&first), RESULT_WORKER_LIED); /* it has no job */
+}
+
+static void test_what_is_no_fetch(void **state) {
+  (void)state;
+  static uint8_t big[WIRE_FETCH_BODY_MAX + 1];
+  static char long_url[WIRE_FETCH_URL_MAX + 1];
+  memset(long_url, 'u', sizeof long_url);
+  static const uint8_t half_field[] = {1, 0, 0, 0, 'a'};
+  struct wire_fetch bad[10];
+  for (size_t i = 0; i < 10; i++) bad[i] = usual_fetch(1);
+  bad[0].id = ID + 1;
+  bad[1].number = 0;
+  bad[2].redirect = 3;
+  bad[3].method = span_text("");
+  bad[4].method = span_of(long_url, 33);
+  bad[5].url = span_text("");
+  bad[6].url = span_of(long_url, sizeof long_url);
+  bad[7].url = span_text("https://\xff/");
+  bad[8].body = span_of(big, sizeof big);
+  bad[9].headers = span_of(half_field, sizeof half_field);
+  const struct wire_job job = usual();
+  for (size_t i = 0; i < 10; i++) {
+    ask(&job);
+    assert_int_equal(say_fetch(&bad[i]), RESULT_WORKER_LIED);
+  }
+  struct wire_fetch largest = usual_fetch(1);
+  largest.body = span_of(big, WIRE_FETCH_BODY_MAX);
+  largest.url = span_of(long_url, WIRE_FETCH_URL_MAX);
+  ask(&job);
+  assert_int_equal(say_fetch(&largest), RESULT_OK);
+  assert_int_equal(say_abort(ID, 2), RESULT_WORKER_LIED);
+  ask(&job);
+  assert_int_equal(say_abort(ID, 1), RESULT_WORKER_LIED);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_ready),      cmocka_unit_test(test_done), cmocka_unit_test(test_one_answer),
-      cmocka_unit_test(test_check_only), cmocka_unit_test(test_logs),
+      cmocka_unit_test(test_ready),
+      cmocka_unit_test(test_done),
+      cmocka_unit_test(test_one_answer),
+      cmocka_unit_test(test_check_only),
+      cmocka_unit_test(test_logs),
+      cmocka_unit_test(test_fetches),
+      cmocka_unit_test(test_what_is_no_fetch),
   };
   return cmocka_run_group_tests_name("conversation", tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ struct dispatch {
   int program, socket, pidfd;
   pid_t pid;
   struct conversation talk;
-  struct buf message, outgoing;
+  struct buf message, outgoing, refusal;
 };
 
 static uint64_t now_ms(void) {
@@ -69,7 +69,7 @@ static enum result receive(struct dispatch *d, uint8_t *type, uint64_t deadline)
   size_t len = cursor_u32(&c);
   *type = cursor_u8(&c);
   buf_clear(&d->message);
-  if (len > WIRE_ANSWER_MAX) return RESULT_WORKER_LIED;
+  if (len > WIRE_SAID_MAX) return RESULT_WORKER_LIED;
   while (len > 0 && r == RESULT_OK) {
     size_t n = len < sizeof part ? len : sizeof part;
     r = read_before(d, part, n, deadline);
@@ -113,8 +113,9 @@ enum result dispatch_start(const char *program, struct dispatch **out) {
   struct dispatch *d = calloc(1, sizeof *d);
   if (d == NULL) return RESULT_NO_MEMORY;
   d->socket = d->pidfd = -1;
-  d->message = buf_new(WIRE_ANSWER_MAX);
+  d->message = buf_new(WIRE_SAID_MAX);
   d->outgoing = buf_new(WIRE_JOB_MAX + MSG_HEADER);
+  d->refusal = buf_new(4096);
   d->program = open(program, O_RDONLY | O_CLOEXEC);
   enum result r = d->program < 0 ? RESULT_IO : start_worker(d);
   if (r == RESULT_OK) {
@@ -126,6 +127,16 @@ enum result dispatch_start(const char *program, struct dispatch **out) {
 }
 
 /* ---- one job ---- */
+
+/* Nobody here has a network. */
+static enum result refuse_fetch(struct dispatch *d, const struct wire_fetch *fetch) {
+  wire_put_fetched(&d->refusal,
+                   &(struct wire_fetched){.id = fetch->id,
+                                          .number = fetch->number,
+                                          .result = RESULT_FETCH_UNAVAILABLE,
+                                          .error = span_text("fetch needs the service (neocompute serve)")});
+  return msg_send_built(d->socket, &d->refusal) == RESULT_OK ? RESULT_OK : RESULT_WORKER_LOST;
+}
 
 static enum result converse(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks,
                             struct wire_done *done) {
@@ -140,6 +151,7 @@ static enum result converse(struct dispatch *d, const struct wire_job *job, cons
     if (r == RESULT_OK) r = conversation_hear(&d->talk, type, buf_span(&d->message), &heard);
     if (r == RESULT_OK && heard.type == WIRE_LOG && hooks != NULL && hooks->log != NULL)
       hooks->log(hooks->context, heard.log.level, heard.log.text);
+    if (r == RESULT_OK && heard.type == WIRE_FETCH) r = refuse_fetch(d, &heard.fetch);
   }
   if (r == RESULT_OK) *done = heard.done;
   return r;
@@ -177,5 +189,6 @@ void dispatch_free(struct dispatch *d) {
   close_fd(&d->program);
   buf_free(&d->message);
   buf_free(&d->outgoing);
+  buf_free(&d->refusal);
   free(d);
 }

@@ -92,16 +92,86 @@ static bool run_jobs(struct run *run) {
 
 enum { PENDING, FULFILLED, REJECTED };
 
-/* `await value`, with nothing but the job queue to wait for. */
+/* ISO 8859-1 to a string. */
+static u64 latin1_string(struct run *run, struct span bytes) {
+  static uint8_t memory[2 * ENGINE_FETCH_HEADERS_MAX];
+  struct buf text = buf_fixed(memory, sizeof memory);
+  for (size_t i = 0; i < bytes.len; i++) {
+    if (bytes.data[i] >= 0x80) buf_put_u8(&text, (uint8_t)(0xc0 | bytes.data[i] >> 6));
+    buf_put_u8(&text, bytes.data[i] >= 0x80 ? (uint8_t)(0x80 | (bytes.data[i] & 0x3f)) : bytes.data[i]);
+  }
+  return value_string(run->context, buf_span(&text));
+}
+
+/* An answer from the outside, to the promise that waits for it. */
+static bool deliver(struct run *run, const struct engine_fetched *m) {
+  const bool ok = m->result == RESULT_OK;
+  const struct span error = m->error.len > 0 ? m->error : span_text(result_sentence(m->result));
+  const u64 arguments[] = {value_int((int32_t)m->number),
+                           value_string(run->context, ok ? span_text("") : span_text(result_name(m->result))),
+                           value_string(run->context, error),
+                           value_int((int32_t)m->status),
+                           value_string(run->context, m->url),
+                           m->redirected ? VALUE_TRUE : VALUE_FALSE,
+                           latin1_string(run, m->headers),
+                           value_int((int32_t)m->body.len)};
+  for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
+    if (!value_is_exception(arguments[i])) continue;
+    fail(run, RESULT_EXECUTION_ERROR);
+    return false;
+  }
+  host.body = m->body;
+  u64 known = call(run, run->roots->deliver, arguments, sizeof arguments / sizeof arguments[0]);
+  host.body = (struct span){NULL, 0};
+  if (value_is_exception(known)) {
+    fail(run, RESULT_EXECUTION_ERROR);
+    return false;
+  }
+  if (known == VALUE_TRUE) host.answers++;
+  return true;
+}
+
+/* Waits so many milliseconds for a timer, or for ever, or until an answer comes. */
+static bool wait(struct run *run, int32_t ms) {
+  struct engine_fetched fetched;
+  const uint64_t ns = ms < 0 ? ENGINE_WAIT_FOREVER : (uint64_t)ms * 1000000;
+  if (run->job->deterministic) {
+    host.waited_ns += ns;
+    return true;
+  }
+  guest_state.in_host = 1;
+  enum engine_wait came = host.hooks->wait(host.hooks->context, ns, &fetched);
+  guest_state.in_host = 0;
+  if (guest_state.interrupt > 1) guest_unwind(GUEST_TIMED_OUT);
+  if (guest_state.interrupt) return false;
+  return came != ENGINE_WAIT_FETCHED || deliver(run, &fetched);
+}
+
+/* One timer, or one answer: false if nothing is left that could settle a promise, or something failed. */
+static bool go_on(struct run *run) {
+  u64 next = call(run, run->roots->tick, (u64[]){0}, 0);
+  const int32_t ms = (int32_t)next;
+  if (value_is_exception(next)) {
+    fail(run, RESULT_EXECUTION_ERROR);
+    return false;
+  }
+  if (ms == 0) return true;
+  const bool can_wait = run->job->deterministic || (host.hooks != NULL && host.hooks->wait != NULL);
+  if (can_wait && (ms > 0 || host.fetches > host.answers)) return wait(run, ms);
+  run->outcome->result = RESULT_UNSETTLED;
+  return false;
+}
+
+/* `await value`: the job queue, then timers and answers from the outside, each with the jobs it makes. */
 static bool settle(struct run *run, u64 *value, enum result failure) {
   if (!value_is_object(*value)) return true;
   int32_t state = (int32_t)GUEST(JS_PromiseState, run->context, *value);
   if (state < 0) return true;
-  if (!run_jobs(run)) return false;
-  state = (int32_t)GUEST(JS_PromiseState, run->context, *value);
-  if (state == PENDING) {
-    run->outcome->result = RESULT_UNSETTLED;
-    return false;
+  for (;;) {
+    if (!run_jobs(run)) return false;
+    state = (int32_t)GUEST(JS_PromiseState, run->context, *value);
+    if (state != PENDING) break;
+    if (!go_on(run)) return false;
   }
   *value = GUEST(JS_PromiseResult, run->context, *value);
   if (state == FULFILLED) return true;

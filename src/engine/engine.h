@@ -61,10 +61,46 @@ struct engine_job {
 
 enum engine_level { ENGINE_LOG, ENGINE_INFO, ENGINE_WARN, ENGINE_ERROR, ENGINE_DEBUG };
 
-/* Hears each log entry as it happens: valid UTF-8, already cut. Must not call the engine. */
+/* A request of the script's to the outside. The spans point into the engine's memory and hold until the call returns.
+ */
+#define ENGINE_FETCHES_MAX 20u
+#define ENGINE_FETCH_HEADERS_MAX 16384u
+struct engine_fetch {
+  uint32_t number; /* 1 for a job's first, then one more each */
+  struct span method, url;
+  const char *headers; /* name LF value LF … in ISO 8859-1; `headers_len` bytes */
+  size_t headers_len;
+  struct span body;
+  uint8_t redirect; /* 0 follow, 1 error, 2 manual */
+};
+
+/* What came of one: RESULT_OK and a response, or why not. */
+struct engine_fetched {
+  uint32_t number;
+  enum result result;
+  struct span error; /* a sentence; empty: the result's own */
+  uint32_t status;   /* 100..599 */
+  struct span url;   /* UTF-8 */
+  bool redirected;
+  struct span headers; /* name LF value LF … in ISO 8859-1 */
+  struct span body;
+};
+
+enum engine_wait { ENGINE_WAIT_OVER, ENGINE_WAIT_FETCHED, ENGINE_WAIT_INTERRUPTED };
+#define ENGINE_WAIT_FOREVER UINT64_MAX
+
+/* None of them may call the engine. Without `fetch` there is no outside, without `wait` nothing to wait for. */
 struct engine_hooks {
   void *context;
+  /* Hears each log entry as it happens: valid UTF-8, already cut. */
   void (*log)(void *context, enum engine_level level, struct span text);
+  /* A request; its answer comes by `wait`. False: it cannot be asked. */
+  bool (*fetch)(void *context, const struct engine_fetch *fetch);
+  /* Nobody waits for that answer any more; it may come all the same. */
+  void (*abort)(void *context, uint32_t number);
+  /* Waits for the next answer, at most `ns` nanoseconds (or ENGINE_WAIT_FOREVER). The spans of `fetched` hold until
+   * the next call. ENGINE_WAIT_INTERRUPTED if engine_interrupt was called meanwhile. */
+  enum engine_wait (*wait)(void *context, uint64_t ns, struct engine_fetched *fetched);
 };
 
 struct engine_usage {
@@ -88,7 +124,9 @@ struct engine_outcome {
  * RESULT_ENGINE_START if memory is refused or the snapshot does not fit this build. */
 enum result must_use engine_open(int executable);
 
-/* Runs the job; always fills the outcome. Call engine_reset before the next. */
+/* Runs the job; always fills the outcome. While the script waits for a timer or an answer, it is in hooks->wait; in a
+ * deterministic job there is no outside, and timers are due in their order without any waiting. Call engine_reset
+ * before the next. */
 void engine_run(const struct engine_job *job, const struct engine_hooks *hooks, struct engine_outcome *outcome);
 
 /* Whether engine_reset will work. */

@@ -38,7 +38,7 @@ static struct engine_job job_of(const char *script) {
 static struct ran *run_job(const struct engine_job *job) {
   static struct ran ran;
   struct engine_outcome outcome;
-  struct engine_hooks hooks = {&ran, keep_log};
+  struct engine_hooks hooks = {.context = &ran, .log = keep_log};
   memset(&ran, 0, sizeof ran);
   assert_int_equal(guest_handle_faults(), RESULT_OK); /* cmocka has put its own handler in place */
   engine_run(job, &hooks, &outcome);

@@ -145,6 +145,68 @@ static u64 host_promise_result(const struct call *call) {
   return value_is_object(value) ? GUEST(JS_PromiseResult, call->context, value) : VALUE_UNDEFINED;
 }
 
+/* clock(): milliseconds since the job began, for timers. */
+static u64 host_clock(const struct call *call) {
+  (void)call;
+  uint64_t ns = host.waited_ns;
+  if (host.job != NULL && !host.job->deterministic) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec - host.started_ns;
+  }
+  return value_int((int32_t)(ns / 1000000));
+}
+
+/* UTF-8 of characters up to U+00FF to a byte each, into `out`; false if there are others or too many. */
+static bool to_latin1(struct span utf8, struct buf *out) {
+  for (size_t i = 0; i < utf8.len; i++) {
+    uint8_t c = utf8.data[i];
+    if (c >= 0x80) {
+      if ((c & 0xfe) != 0xc2 || i + 1 == utf8.len) return false;
+      c = (uint8_t)(c << 6 | (utf8.data[++i] & 0x3f));
+    }
+    buf_put_u8(out, c);
+  }
+  return !out->bad;
+}
+
+/* fetch(method, url, headers, redirect, body): the request's number, 0 if there is no outside. The prelude has checked
+ * sizes. */
+static u64 host_fetch(const struct call *call) {
+  static uint8_t memory[ENGINE_FETCH_HEADERS_MAX];
+  struct buf lines = buf_fixed(memory, sizeof memory);
+  struct engine_fetch m = {.number = host.fetches + 1};
+  struct span headers;
+  if (host.hooks == NULL || host.hooks->fetch == NULL || host.job->deterministic) return value_int(0);
+  if (!value_text(call->context, argument(call, 0), &m.method) ||
+      !value_text(call->context, argument(call, 1), &m.url) || !value_text(call->context, argument(call, 2), &headers))
+    return VALUE_EXCEPTION;
+  if (m.number > ENGINE_FETCHES_MAX || !to_latin1(headers, &lines)) return value_int(0);
+  m.headers = (const char *)lines.data;
+  m.headers_len = lines.len;
+  m.redirect = (uint8_t)argument(call, 3);
+  m.body = value_array_buffer(call->context, argument(call, 4));
+  if (!host.hooks->fetch(host.hooks->context, &m)) return value_int(0);
+  host.fetches++;
+  return value_int((int32_t)m.number);
+}
+
+static u64 host_fetch_abort(const struct call *call) {
+  const u32 number = (u32)argument(call, 0);
+  if (host.hooks != NULL && host.hooks->abort != NULL && number >= 1 && number <= host.fetches) {
+    host.hooks->abort(host.hooks->context, number);
+    host.answers++;
+  }
+  return VALUE_UNDEFINED;
+}
+
+/* fetchBody(arrayBuffer): copies the body of the answer that is being delivered. */
+static u64 host_fetch_body(const struct call *call) {
+  struct span bytes = value_array_buffer(call->context, argument(call, 0));
+  if (bytes.len == host.body.len && bytes.len > 0) memcpy((uint8_t *)(uintptr_t)bytes.data, host.body.data, bytes.len);
+  return VALUE_UNDEFINED;
+}
+
 static const struct host_function {
   const char *name;
   u64 (*call)(const struct call *call);
@@ -156,6 +218,10 @@ static const struct host_function {
     {"proxyTarget", host_proxy_target},
     {"promiseState", host_promise_state},
     {"promiseResult", host_promise_result},
+    {"clock", host_clock},
+    {"fetch", host_fetch},
+    {"fetchAbort", host_fetch_abort},
+    {"fetchBody", host_fetch_body},
 };
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 

@@ -11,8 +11,11 @@ struct host {
   const struct engine_job *job;
   const struct engine_hooks *hooks;
   uint32_t log_kept, log_dropped;
-  uint64_t started_ns;     /* monotonic: performance.now counts from here */
-  uint64_t random_counter; /* deterministic mode: blocks drawn from the seed */
+  uint64_t started_ns;       /* monotonic: performance.now counts from here */
+  uint64_t random_counter;   /* deterministic mode: blocks drawn from the seed */
+  uint64_t waited_ns;        /* deterministic mode: what timers have waited for, in a clock of their own */
+  uint32_t fetches, answers; /* how many requests went out, and how many of them are over */
+  struct span body;          /* of the answer that is being delivered */
 };
 extern struct host host;
 

@@ -20,7 +20,7 @@ struct snapshot_range {
 
 /* What the engine calls in the guest: QuickJS values and addresses, the same in every world. */
 struct snapshot_roots {
-  u64 global, describe, to_output, sort_keys;
+  u64 global, describe, to_output, sort_keys, tick, deliver;
   u32 context, runtime;
   u32 random_state; /* address of Math.random's 64-bit state */
 };

@@ -80,6 +80,8 @@ static const char *run_prelude(struct making *m) {
   }
   m->roots.describe = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("describe")));
   m->roots.to_output = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("toOutput")));
+  m->roots.tick = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("tick")));
+  m->roots.deliver = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("deliver")));
   m->roots.sort_keys = GUEST(JS_GetPropertyStr, context, made, host_text(span_text("sortKeys")));
   return NULL;
 }

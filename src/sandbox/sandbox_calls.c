@@ -73,6 +73,7 @@ static const struct rule rules[] = {
     /* the socket to its parent, and nothing else, is a worker's world */
     CALL(read, WORKER, IS(0, SANDBOX_SOCKET)),
     CALL(write, WORKER, IS(0, SANDBOX_SOCKET)),
+    CALL(ppoll, WORKER, IS(1, 1), IS(3, 0)), /* one descriptor, and no other signals meanwhile */
     CALL(madvise, WORKER, IS(2, MADV_DONTNEED)),
     CALL(setitimer, WORKER, IS(0, ITIMER_REAL)),
     CALL(clock_gettime, WORKER, WITHIN_32(0, WORKER_CLOCKS)),

@@ -39,7 +39,8 @@ static const struct limit {
     {RLIMIT_NICE, 20, 0, 0, 0},
     {RLIMIT_RTPRIO, 0, 0, 0, 0},
 #ifndef SANITIZE /* AddressSanitizer's shadow takes terabytes of address space; and it reads /proc/self/maps */
-    {RLIMIT_NOFILE, 0, AS_MUCH_AS_THERE_IS, AS_IT_IS, AS_MUCH_AS_THERE_IS},
+    /* poll(2) wants as many as it watches: the socket, which is 0. */
+    {RLIMIT_NOFILE, 1, AS_MUCH_AS_THERE_IS, AS_IT_IS, AS_MUCH_AS_THERE_IS},
     {RLIMIT_AS, 12ul << 30, AS_IT_IS, AS_IT_IS, AS_IT_IS},
     {RLIMIT_DATA, 2ul << 30, AS_IT_IS, AS_IT_IS, AS_IT_IS},
 #endif

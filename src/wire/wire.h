@@ -95,6 +95,8 @@ struct wire_done {
 #define WIRE_FETCH_BODY_MAX 1048576u
 #define WIRE_FETCHED_BODY_MAX 5242880u
 #define WIRE_FETCHED_MAX (WIRE_FETCHED_BODY_MAX + WIRE_FETCH_HEADERS_MAX + 2 * WIRE_FETCH_URL_MAX)
+/* The largest body that a worker sends. */
+#define WIRE_SAID_MAX (WIRE_ANSWER_MAX + WIRE_FETCH_HEADERS_MAX)
 enum wire_redirect { WIRE_REDIRECT_FOLLOW, WIRE_REDIRECT_ERROR, WIRE_REDIRECT_MANUAL };
 struct wire_fetch {
   uint64_t id; /* the job's */

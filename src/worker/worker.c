@@ -6,6 +6,8 @@
  * spell a key. System calls after start: see sandbox/sandbox_calls.c. It allocates nothing after start:
  * all its memory is static or the guest's.
  */
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,8 +24,9 @@
  * that. */
 #define PATIENCE_US 15000
 
-static uint8_t job_memory[WIRE_JOB_MAX], answer_memory[WIRE_ANSWER_MAX];
+static uint8_t job_memory[WIRE_JOB_MAX], answer_memory[WIRE_SAID_MAX], fetched_memory[WIRE_FETCHED_MAX];
 static uint64_t current_job;
+static size_t fetched_bytes; /* of fetched_memory that hold what came from the outside */
 
 static uint64_t clock_ns(clockid_t id) {
   struct timespec now;
@@ -68,6 +71,101 @@ static void send_log(void *context, enum engine_level level, struct span text) {
   wire_put_log(&b, &(struct wire_log){.id = current_job, .level = (uint8_t)level, .text = text});
   if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
   wipe(b.data, b.len);
+}
+
+/* ---- the outside, by way of the keeper ---- */
+
+/* name LF value LF … as the message's list. */
+static void put_fields(struct buf *b, const char *lines, size_t len) {
+  for (size_t at = 0; at < len;) {
+    struct span field[2];
+    for (int i = 0; i < 2; i++) {
+      const char *end = memchr(lines + at, '\n', len - at);
+      const size_t stop = end == NULL ? len : (size_t)(end - lines);
+      field[i] = span_of(lines + at, stop - at);
+      at = stop < len ? stop + 1 : len;
+    }
+    wire_put_header(b, field[0], field[1]);
+  }
+}
+
+static bool send_fetch(void *context, const struct engine_fetch *fetch) {
+  (void)context;
+  static uint8_t memory[2 * WIRE_FETCH_HEADERS_MAX];
+  struct buf headers = buf_fixed(memory, sizeof memory), b = buf_fixed(answer_memory, sizeof answer_memory);
+  put_fields(&headers, fetch->headers, fetch->headers_len);
+  if (headers.bad || headers.len > WIRE_FETCH_HEADERS_MAX) return false;
+  wire_put_fetch(&b, &(struct wire_fetch){.id = current_job,
+                                          .number = fetch->number,
+                                          .method = fetch->method,
+                                          .url = fetch->url,
+                                          .headers = buf_span(&headers),
+                                          .body = fetch->body,
+                                          .redirect = fetch->redirect});
+  if (b.bad) return false;
+  if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
+  wipe(b.data, b.len);
+  wipe(headers.data, headers.len);
+  return true;
+}
+
+static void send_abort(void *context, uint32_t number) {
+  (void)context;
+  uint8_t memory[64];
+  struct buf b = buf_fixed(memory, sizeof memory);
+  wire_put_abort(&b, &(struct wire_abort){current_job, number});
+  if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
+}
+
+/* The list of a message as name LF value LF …: no line break is left in a field that a peer of ours sends. */
+static void put_lines(struct buf *b, struct span list) {
+  struct cursor rest = cursor_of(list);
+  struct span name, value;
+  while (wire_get_header(&rest, &name, &value)) {
+    buf_put_span(b, name);
+    buf_put_u8(b, '\n');
+    buf_put_span(b, value);
+    buf_put_u8(b, '\n');
+  }
+}
+
+/* The message stays where it was read until the next one, or the end of the job, takes its place. */
+static bool take_fetched(struct engine_fetched *out) {
+  static uint8_t lines_memory[WIRE_FETCH_HEADERS_MAX];
+  static struct buf body;
+  struct buf lines = buf_fixed(lines_memory, sizeof lines_memory);
+  struct wire_fetched m;
+  uint8_t type;
+  body = buf_fixed(fetched_memory, sizeof fetched_memory);
+  if (msg_receive(SANDBOX_SOCKET, &type, &body) != RESULT_OK) _exit(0); /* the keeper is gone */
+  if (type != WIRE_FETCHED || !wire_get_fetched(buf_span(&body), &m)) _exit(1);
+  if (m.id != current_job) return false; /* of the last job */
+  put_lines(&lines, m.headers);
+  *out = (struct engine_fetched){.number = m.number,
+                                 .result = lines.bad ? RESULT_FETCH_HEADERS : (enum result)m.result,
+                                 .error = m.error,
+                                 .status = m.status,
+                                 .url = m.url,
+                                 .redirected = m.redirected,
+                                 .headers = buf_span(&lines),
+                                 .body = m.body};
+  fetched_bytes = body.len;
+  return true;
+}
+
+/* The alarm comes again and again, so one that strikes just before the wait only costs its interval. */
+static enum engine_wait wait_for_answer(void *context, uint64_t ns, struct engine_fetched *out) {
+  (void)context;
+  const uint64_t due = ns == ENGINE_WAIT_FOREVER ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) + ns;
+  while (alarms == 0) {
+    const uint64_t now = clock_ns(CLOCK_MONOTONIC), left = due > now ? due - now : 0;
+    const struct timespec timeout = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+    struct pollfd ready = {.fd = SANDBOX_SOCKET, .events = POLLIN};
+    const int n = ppoll(&ready, 1, due == UINT64_MAX ? NULL : &timeout, NULL);
+    if (n == 0) return ENGINE_WAIT_OVER;
+    if (n > 0 && take_fetched(out)) return ENGINE_WAIT_FETCHED;
+  }
+  return ENGINE_WAIT_INTERRUPTED;
 }
 
 static void translate(const struct wire_job *m, struct engine_job *job) {
@@ -172,7 +270,8 @@ static void check_texts(struct engine_outcome *outcome) {
 static bool serve(const struct wire_job *m) {
   struct engine_job job;
   struct engine_outcome outcome = {.result = RESULT_OK};
-  struct engine_hooks hooks = {.log = send_log};
+  const struct engine_hooks hooks = {
+      .log = send_log, .fetch = send_fetch, .abort = send_abort, .wait = wait_for_answer};
   struct wire_done done = {.id = m->id};
   translate(m, &job);
   current_job = m->id;
@@ -191,6 +290,8 @@ static bool serve(const struct wire_job *m) {
   wire_put_done(&answer, &done);
   if (msg_send_built(SANDBOX_SOCKET, &answer) != RESULT_OK) return false;
   wipe(answer.data, answer.len);
+  wipe(fetched_memory, fetched_bytes);
+  fetched_bytes = 0;
   /* The answer is out; the way back to the snapshot is off the caller's path. */
   return engine_reset() && done.reusable;
 }
@@ -202,7 +303,7 @@ static int loop(void) {
     struct wire_job job;
     enum wire_state state = WIRE_IDLE;
     if (msg_receive(SANDBOX_SOCKET, &type, &body) != RESULT_OK) return 0; /* the keeper is gone */
-    if (type == WIRE_FETCHED) continue; /* for a job that is over */
+    if (type == WIRE_FETCHED) continue;                                   /* for a job that is over */
     if (!wire_in_order(WIRE_KEEPER, type, &state) || !wire_get_job(buf_span(&body), &job)) return 1;
     go_on = serve(&job);
     wipe(body.data, body.len);

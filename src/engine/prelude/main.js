@@ -94,4 +94,4 @@ function sortKeys(json) {
   return out;
 }
 
-return { __proto__: null, describe, toOutput, sortKeys };
+return { __proto__: null, describe, toOutput, sortKeys, tick, deliver };
