@@ -120,7 +120,7 @@ static enum result service(char **args) {
   sign_put_jwk(&jwk, facts.sign_key);
   print("attestation", buf_span(&reply));
   print("jwk", buf_span(&jwk));
-  struct receipt_limits defaults = {30000, 128u << 20, 0, 1048576, 100, 4096, false};
+  struct receipt_limits defaults = {30000, 128u << 20, 0, 1048576, 100, 4096, false, {NULL, 0}};
   receipt_put_limits(&limits, &defaults);
   print("limits", buf_span(&limits));
   struct receipt_claims claims = {.issuer = span_text("neocompute"),

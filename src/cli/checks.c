@@ -25,6 +25,7 @@ static const struct {
     {"output_hash", offsetof(struct checks_response, output_hash)},
     {"logs", offsetof(struct checks_response, logs)},
     {"secrets", offsetof(struct checks_response, secrets)},
+    {"network", offsetof(struct checks_response, network)},
     {"receipt", offsetof(struct checks_response, receipt)},
     {"receipt_salt", offsetof(struct checks_response, receipt_salt)},
     {"attestation", offsetof(struct checks_response, attestation)},
@@ -326,16 +327,24 @@ static bool is_secret_name(const char *name) {
   return true;
 }
 
-/* The array of {"name","version"} as lines; false if it is none. */
+/* {"name","version"}, and "format" of one that was read in the reference's. */
+static bool put_secret(struct buf *lines, const json_t *secret) {
+  const json_t *version = json_object_get(secret, "version"), *format = json_object_get(secret, "format");
+  const char *name = json_string_value(json_object_get(secret, "name"));
+  const bool bound = format == NULL;
+  if (!bound && (!json_is_string(format) || strcmp(json_string_value(format), "reference") != 0)) return false;
+  if (json_object_size(secret) != (bound ? 2u : 3u) || !is_secret_name(name)) return false;
+  if (!json_is_integer(version) || json_integer_value(version) < 0) return false;
+  receipt_put_secret(lines, span_text(name), (uint64_t)json_integer_value(version), bound);
+  return true;
+}
+
+/* The array as lines; false if it is none. */
 static bool put_secrets(struct buf *lines, struct span array) {
   json_t *secrets = json_loadb((const char *)array.data, array.len, JSON_REJECT_DUPLICATES, NULL);
   bool legal = json_is_array(secrets);
   for (size_t i = 0; legal && i < json_array_size(secrets); i++) {
-    const json_t *secret = json_array_get(secrets, i), *version = json_object_get(secret, "version");
-    const char *name = json_string_value(json_object_get(secret, "name"));
-    legal = json_object_size(secret) == 2 && is_secret_name(name) && json_is_integer(version) &&
-            json_integer_value(version) >= 0;
-    if (legal) receipt_put_secret(lines, span_text(name), (uint64_t)json_integer_value(version));
+    legal = put_secret(lines, json_array_get(secrets, i));
   }
   json_decref(secrets);
   return legal && !lines->bad;
@@ -343,20 +352,23 @@ static bool put_secrets(struct buf *lines, struct span array) {
 
 static enum verdict check_secrets(struct checks *c, struct buf *detail) {
   struct buf lines = buf_new(65536);
-  bool holds = c->response.secrets.data != NULL && put_secrets(&lines, c->response.secrets) &&
-               hashes_to(buf_span(&lines), c->claims.secrets);
+  const struct span network = c->response.network;
+  bool holds = c->response.secrets.data != NULL && put_secrets(&lines, c->response.secrets);
   buf_put_text(detail, lines.len == 0 ? "none" : "names and versions");
+  if (network.data != NULL) receipt_put_network(&lines, network);
+  if (network.data != NULL) buf_put_text(detail, ", and what the script asked of the outside");
+  holds = holds && hashes_to(buf_span(&lines), c->claims.secrets);
   buf_free(&lines);
-  return found(holds, detail, "the secrets are not the receipt's");
+  return found(holds, detail, "the secrets, or what was asked of the outside, are not the receipt's");
 }
 
 static enum verdict check_limits(struct checks *c, struct buf *detail) {
-  uint8_t memory[512];
+  uint8_t memory[9216];
   struct buf json = buf_fixed(memory, sizeof memory);
   receipt_put_limits(&json, &c->limits);
   buf_put_span(detail, buf_span(&json));
   return found(hashes_to(buf_span(&json), c->claims.limits), detail,
-               "other limits held (--timeout, --memory, --steps and --deterministic name them)");
+               "other limits held (--timeout, --memory, --steps, --hosts and --deterministic name them)");
 }
 
 static enum verdict check_user(struct checks *c, struct buf *detail) {

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "base/base64.h"
+#include "base/hosts.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/checks.h"
@@ -193,6 +194,13 @@ static bool set_steps(struct command *c, const char *value) {
   return false;
 }
 
+static bool set_hosts(struct command *c, const char *value) {
+  c->q.limits.hosts = span_text(value);
+  if (value[0] != 0 && hosts_valid(c->q.limits.hosts) && c->q.limits.hosts.len <= 8192) return true;
+  cli_complain(c->verb, "--hosts %s: names such as api.example.com *.example.org", value);
+  return false;
+}
+
 static bool set_skip(struct command *c, const char *value) {
   for (size_t i = 0; i < checks_count(); i++) {
     if (strcmp(value, checks_name(i)) != 0) continue;
@@ -218,6 +226,7 @@ static const struct cli_option options[] = {
     {"timeout", "S", "wall time that was asked for (30)"},
     {"memory", "MB", "memory that was asked for (128)"},
     {"steps", "N", "steps that were asked for (no limit)"},
+    {"hosts", "LIST", "hosts that were asked for, in their order"},
     {"deterministic", NULL, "determinism was asked for"},
     {"skip", "CHECK", "leave out script, entry, input, output or limits"},
     {"json", NULL, "print one JSON object"},
@@ -226,8 +235,9 @@ static const struct cli_option options[] = {
 
 /* In the order of options. */
 static setter *const setters[] = {
-    set_script, set_input, set_attestation, set_policy, set_at,    set_allow_simulated, set_entry, set_output,
-    set_user,   set_nonce, set_timeout,     set_memory, set_steps, set_deterministic,   set_skip,  set_json};
+    set_script, set_input,  set_attestation,   set_policy, set_at,      set_allow_simulated,
+    set_entry,  set_output, set_user,          set_nonce,  set_timeout, set_memory,
+    set_steps,  set_hosts,  set_deterministic, set_skip,   set_json};
 
 /* ---- files ---- */
 

@@ -381,6 +381,21 @@ enum result receipt_read(struct span jws, const uint8_t key[SIGN_PUBLIC], struct
 
 /* ---- what is hashed ---- */
 
+/* As a JSON array, in its order. */
+static void put_hosts(struct buf *b, struct span list) {
+  static const char between[] = " ,\n\r\t";
+  bool first = true;
+  buf_put_text(b, ",\"hosts\":[");
+  for (size_t i = 0, len; i < list.len; i += len + 1) {
+    for (len = 0; i + len < list.len && strchr(between, list.data[i + len]) == NULL;) len++;
+    if (len == 0) continue;
+    if (!first) buf_put_u8(b, ',');
+    put_quoted(b, span_of(list.data + i, len));
+    first = false;
+  }
+  buf_put_u8(b, ']');
+}
+
 void receipt_put_limits(struct buf *b, const struct receipt_limits *limits) {
   const struct {
     const char *name;
@@ -394,14 +409,23 @@ void receipt_put_limits(struct buf *b, const struct receipt_limits *limits) {
       {"timeout_ms", limits->timeout_ms},
   };
   buf_printf(b, "{\"deterministic\":%s", limits->deterministic ? "true" : "false");
+  if (limits->hosts.len > 0) put_hosts(b, limits->hosts);
   for (size_t i = 0; i < COUNT(numbers); i++)
     buf_printf(b, ",\"%s\":%llu", numbers[i].name, (unsigned long long)numbers[i].value);
   buf_put_u8(b, '}');
 }
 
-void receipt_put_secret(struct buf *b, struct span secret, uint64_t version) {
+void receipt_put_secret(struct buf *b, struct span secret, uint64_t version, bool bound) {
   buf_put_span(b, secret);
-  buf_printf(b, "@%llu\n", (unsigned long long)version);
+  buf_printf(b, "@%llu%s\n", (unsigned long long)version, bound ? "" : " reference");
+}
+
+void receipt_put_network(struct buf *b, struct span network) {
+  uint8_t digest[DIGEST_SIZE];
+  digest_sha256(network, digest);
+  buf_put_text(b, "*network@");
+  text_put_hex(b, span_of(digest, sizeof digest));
+  buf_put_u8(b, '\n');
 }
 
 enum result receipt_commit(const uint8_t salt[RECEIPT_SALT], struct span bytes, uint8_t out[HASH_SIZE]) {

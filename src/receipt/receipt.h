@@ -48,11 +48,16 @@ struct receipt_claims {
 struct receipt_limits {
   uint64_t timeout_ms, memory_bytes, steps, output_bytes, log_entries, log_entry_bytes;
   bool deterministic;
+  struct span hosts; /* the request's list (base/hosts.h), with spaces, commas or line breaks; empty: left out */
 };
 void receipt_put_limits(struct buf *b, const struct receipt_limits *limits);
 
-/* One secret's line, "name@version\n": what `secrets` hashes is one line a secret, in the order of the response. */
-void receipt_put_secret(struct buf *b, struct span secret, uint64_t version);
+/* One secret's line, "name@version\n", or "name@version reference\n" if it was read in a format that is not bound to
+ * where it stood: what `secrets` hashes is one line a secret, in the order of the response. */
+void receipt_put_secret(struct buf *b, struct span secret, uint64_t version, bool bound);
+/* The line behind these of a job that asked the outside: "*network@" and the hexadecimal SHA-256 of the response's
+ * `network` as sent. No secret's name begins with an asterisk. */
+void receipt_put_network(struct buf *b, struct span network);
 
 /* SHA-256(salt || bytes). */
 enum result must_use receipt_commit(const uint8_t salt[RECEIPT_SALT], struct span bytes, uint8_t out[HASH_SIZE]);

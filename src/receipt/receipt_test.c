@@ -493,7 +493,7 @@ static void test_high_s(void **state) {
 
 static void test_limits(void **state) {
   (void)state;
-  struct receipt_limits l = {30000, 134217728, 0, 1048576, 100, 4096, false};
+  struct receipt_limits l = {30000, 134217728, 0, 1048576, 100, 4096, false, {NULL, 0}};
   const char *want =
       "{\"deterministic\":false,\"log_entries\":100,\"log_entry_bytes\":4096,\"memory_bytes\":134217728,"
       "\"output_bytes\":1048576,\"steps\":0,\"timeout_ms\":30000}";
@@ -505,21 +505,31 @@ static void test_limits(void **state) {
   receipt_put_limits(&b, &l);
   assert_true(span_is(buf_span(&b), want));
   buf_clear(&b);
-  l = (struct receipt_limits){1, 2, (UINT64_C(1) << 53) - 1, 4, 5, 6, true};
+  l = (struct receipt_limits){1, 2, (UINT64_C(1) << 53) - 1, 4, 5, 6, true, {NULL, 0}};
   receipt_put_limits(&b, &l);
   assert_true(span_is(buf_span(&b),
                       "{\"deterministic\":true,\"log_entries\":5,\"log_entry_bytes\":6,\"memory_bytes\":2,"
                       "\"output_bytes\":4,\"steps\":9007199254740991,\"timeout_ms\":1}"));
+  assert_int_equal(json_canonical(buf_span(&b)), JSON_CANONICAL);
+  buf_clear(&b);
+  l = (struct receipt_limits){.timeout_ms = 1, .hosts = span_text(" a.example,*.b.example\n")};
+  receipt_put_limits(&b, &l);
+  assert_true(span_is(buf_span(&b),
+                      "{\"deterministic\":false,\"hosts\":[\"a.example\",\"*.b.example\"],\"log_entries\":0,"
+                      "\"log_entry_bytes\":0,\"memory_bytes\":0,\"output_bytes\":0,\"steps\":0,\"timeout_ms\":1}"));
   assert_int_equal(json_canonical(buf_span(&b)), JSON_CANONICAL);
   buf_free(&b);
 }
 
 static void test_secrets_and_commitments(void **state) {
   (void)state;
-  struct buf b = buf_new(100);
-  receipt_put_secret(&b, span_text("api_key"), 3);
-  receipt_put_secret(&b, span_text("salt"), 18446744073709551615u);
-  assert_true(span_is(buf_span(&b), "api_key@3\nsalt@18446744073709551615\n"));
+  struct buf b = buf_new(200);
+  receipt_put_secret(&b, span_text("api_key"), 3, true);
+  receipt_put_secret(&b, span_text("salt"), 18446744073709551615u, false);
+  receipt_put_network(&b, span_text("{}"));
+  assert_true(span_is(buf_span(&b),
+                      "api_key@3\nsalt@18446744073709551615 reference\n*network@"
+                      "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\n"));
   buf_free(&b);
   const uint8_t salt[RECEIPT_SALT] = "0123456789abcdef";
   uint8_t a[HASH_SIZE], c[HASH_SIZE];
