@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/digest.h"
 #include "keeper/keeper.h"
 #include "sandbox/sandbox.h"
 #include "wire/channel.h"
@@ -138,11 +139,23 @@ bool stage_hear_any(struct stage *s, int ms, uint8_t *type, struct span *body) {
   }
 }
 
+/* Its store of secrets is empty. */
+static void answer_query(struct stage *s, struct span body) {
+  struct wire_query m;
+  struct cursor rest;
+  struct buf b = buf_new(256);
+  need(wire_get_query(body, &m, &rest), "a query");
+  wire_put_rows(&b, WIRE_STORE_ROWS, &(struct wire_rows){.ticket = m.ticket, .result = RESULT_OK});
+  stage_tell(s, &b);
+  buf_free(&b);
+}
+
 bool stage_hear(struct stage *s, uint8_t type, int ms, struct span *body) {
   uint8_t got = 0;
   while (stage_hear_any(s, ms, &got, body)) {
     if (got == type) return true;
     need(got != WIRE_ENDED, "ENDED out of turn");
+    if (got == WIRE_STORE_QUERY) answer_query(s, *body);
   }
   return false;
 }
@@ -158,10 +171,11 @@ struct wire_execute stage_job(uint64_t ticket, const char *script) {
                            .memory = 128u << 20,
                            .steps = INT64_MAX,
                            .script = span_text(script),
+                           .user_id = span_text("somebody"),
                            .entry = span_text("main"),
                            .input = span_text("{\"a\":2,\"b\":3}")};
   memcpy(m.job, &ticket, sizeof ticket);
-  memset(m.user, 7, sizeof m.user);
+  digest_sha256(m.user_id, m.user);
   return m;
 }
 

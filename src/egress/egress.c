@@ -152,6 +152,13 @@ static enum result read_exceptions(struct span config, struct address_nets *exce
   return r;
 }
 
+static void on_trouble(void *context, struct span why) {
+  (void)context;
+  log_begin(LOG_WARN, "postgres_unusable");
+  log_text("reason", why);
+  log_end();
+}
+
 static enum result set_up(struct egress *e, struct span body) {
   struct wire_egress_setup m;
   struct address_nets exceptions;
@@ -164,8 +171,13 @@ static enum result set_up(struct egress *e, struct span body) {
                                        .exceptions = &exceptions,
                                        .answer = on_answer,
                                        .context = e};
+  const struct postgres_setup database = {.base = e->base,
+                                          .connection = m.database,
+                                          .tell = tell_keeper,
+                                          .trouble = on_trouble,
+                                          .context = e};
   r = transfer_new(&setup, &e->transfer);
-  return r == RESULT_OK ? postgres_new(e->base, m.database, tell_keeper, e, &e->postgres) : r;
+  return r == RESULT_OK ? postgres_new(&database, &e->postgres) : r;
 }
 
 static enum result announce(struct egress *e) {

@@ -1,4 +1,4 @@
-#include "keeper/outside.h"
+#include "keeper/contacts.h"
 
 #include "base/json.h"
 #include "base/text.h"
@@ -8,8 +8,8 @@
 #define LINE_MAX (URL_MAX + 256u)
 #define LINES_MAX (FETCHES_MAX * (FETCHES_REDIRECTS + 1))
 
-struct outside outside_new(void) {
-  return (struct outside){.hosts = buf_new(OUTSIDE_HOSTS_MAX * 320), .lines = buf_new((size_t)LINES_MAX * LINE_MAX)};
+struct contacts contacts_new(void) {
+  return (struct contacts){.hosts = buf_new(OUTSIDE_HOSTS_MAX * 320), .lines = buf_new((size_t)LINES_MAX * LINE_MAX)};
 }
 
 static void put_host(struct buf *b, const struct url *url) {
@@ -18,14 +18,14 @@ static void put_host(struct buf *b, const struct url *url) {
   if (url->port != (url->plain ? 80 : 443)) buf_printf(b, ":%u", (unsigned)url->port);
 }
 
-static bool knows(const struct outside *o, struct span host) {
+static bool knows(const struct contacts *o, struct span host) {
   struct cursor c = cursor_of(buf_span(&o->hosts));
   while (c.rest.len > 0)
     if (span_equal(cursor_block(&c), host)) return true;
   return false;
 }
 
-enum result outside_contact(struct outside *o, const struct url *url) {
+enum result contacts_contact(struct contacts *o, const struct url *url) {
   uint8_t memory[320];
   struct buf host = buf_fixed(memory, sizeof memory);
   put_host(&host, url);
@@ -37,8 +37,8 @@ enum result outside_contact(struct outside *o, const struct url *url) {
   return o->hosts.bad ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
-void outside_put_line(struct buf *b, struct span method, struct span url, enum result result, uint32_t status,
-                      struct span body) {
+void contacts_put_line(struct buf *b, struct span method, struct span url, enum result result, uint32_t status,
+                       struct span body) {
   uint8_t hash[HASH_SIZE];
   buf_put_span(b, method);
   buf_put_u8(b, ' ');
@@ -55,13 +55,13 @@ void outside_put_line(struct buf *b, struct span method, struct span url, enum r
   buf_put_u8(b, '\n');
 }
 
-void outside_ended(struct outside *o, struct span method, struct span url, enum result result, uint32_t status,
-                   struct span body) {
-  outside_put_line(&o->lines, method, url, result, status, body);
+void contacts_ended(struct contacts *o, struct span method, struct span url, enum result result, uint32_t status,
+                    struct span body) {
+  contacts_put_line(&o->lines, method, url, result, status, body);
   o->line_count++;
 }
 
-static void put_hosts(struct buf *b, const struct outside *o) {
+static void put_hosts(struct buf *b, const struct contacts *o) {
   struct cursor c = cursor_of(buf_span(&o->hosts));
   json_put_key(b, "hosts");
   buf_put_u8(b, '[');
@@ -72,7 +72,7 @@ static void put_hosts(struct buf *b, const struct outside *o) {
   buf_put_u8(b, ']');
 }
 
-void outside_put(const struct outside *o, struct span more, size_t more_count, struct buf *b) {
+void contacts_put(const struct contacts *o, struct span more, size_t more_count, struct buf *b) {
   const struct span lines[] = {buf_span(&o->lines), more};
   uint8_t hash[HASH_SIZE];
   /* A summary with a hole never looks whole. */
@@ -90,7 +90,7 @@ void outside_put(const struct outside *o, struct span more, size_t more_count, s
   buf_put_u8(b, '}');
 }
 
-void outside_free(struct outside *o) {
+void contacts_free(struct contacts *o) {
   buf_free(&o->hosts);
   buf_free(&o->lines);
 }

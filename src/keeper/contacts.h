@@ -5,21 +5,21 @@
 
 #define OUTSIDE_HOSTS_MAX 32u
 
-struct outside {
+struct contacts {
   struct buf hosts; /* blocks, in the order of first contact */
   size_t host_count;
   struct buf lines;
   size_t line_count;
 };
 
-struct outside outside_new(void);
+struct contacts contacts_new(void);
 /* Notes the host of an exchange that begins. RESULT_FETCH_TOO_MANY if it would be one too many: then it may not. */
-enum result must_use outside_contact(struct outside *o, const struct url *url);
+enum result must_use contacts_contact(struct contacts *o, const struct url *url);
 /* Appends the line of an exchange. Of one that failed `result` says why; else status and body count. */
-void outside_put_line(struct buf *b, struct span method, struct span url, enum result result, uint32_t status,
-                      struct span body);
-void outside_ended(struct outside *o, struct span method, struct span url, enum result result, uint32_t status,
-                   struct span body);
+void contacts_put_line(struct buf *b, struct span method, struct span url, enum result result, uint32_t status,
+                       struct span body);
+void contacts_ended(struct contacts *o, struct span method, struct span url, enum result result, uint32_t status,
+                    struct span body);
 /* Canonical JSON. `more`: lines of exchanges that nobody waits for any more. */
-void outside_put(const struct outside *o, struct span more, size_t more_count, struct buf *b);
-void outside_free(struct outside *o);
+void contacts_put(const struct contacts *o, struct span more, size_t more_count, struct buf *b);
+void contacts_free(struct contacts *o);

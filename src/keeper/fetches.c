@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/hosts.h"
+#include "keeper/contacts.h"
 #include "keeper/fetch_rules.h"
-#include "keeper/outside.h"
 #include "keeper/placeholders.h"
 
 #define HEADERS_MAX (2u * WIRE_REQUEST_HEADERS_MAX)
@@ -38,7 +38,7 @@ struct fetches {
   struct fetch *first; /* all of them, in the order they were asked */
   uint32_t asked, under_way, sent;
   struct event *begin; /* runs when a place is free and somebody waits */
-  struct outside outside;
+  struct contacts outside;
 };
 
 /* ---- ends ---- */
@@ -80,7 +80,7 @@ static void fail(struct fetch *t, enum result result, struct span why) {
 
 static void note(struct fetch *t, enum result result, uint32_t status, struct span body) {
   t->ticket = 0;
-  outside_ended(&t->owner->outside, buf_span(&t->method), buf_span(&t->url), result, status, body);
+  contacts_ended(&t->owner->outside, buf_span(&t->method), buf_span(&t->url), result, status, body);
 }
 
 /* Its exchange, if it has one, is broken off. */
@@ -230,7 +230,7 @@ static void begin(struct fetch *t) {
   struct buf headers = buf_new(WIRE_REQUEST_HEADERS_MAX), body = buf_new(FETCHES_BODY_MAX);
   enum result r = fill_headers(t, &headers, &why);
   if (r == RESULT_OK) r = fill_body(t, &body, &why);
-  if (r == RESULT_OK) r = outside_contact(&t->owner->outside, &t->to);
+  if (r == RESULT_OK) r = contacts_contact(&t->owner->outside, &t->to);
   if (r == RESULT_OK) r = send_request(t, buf_span(&headers), buf_span(&body));
   buf_free(&headers);
   buf_free(&body);
@@ -452,12 +452,12 @@ bool fetches_put_summary(const struct fetches *f, struct buf *b) {
   size_t count = 0;
   for (const struct fetch *t = f->first; t != NULL; t = t->next) {
     if (t->ticket == 0) continue;
-    outside_put_line(&lines, buf_span(&t->method), buf_span(&t->url), RESULT_CANCELLED, 0, span_of(NULL, 0));
+    contacts_put_line(&lines, buf_span(&t->method), buf_span(&t->url), RESULT_CANCELLED, 0, span_of(NULL, 0));
     count++;
   }
   const bool any = f->outside.line_count + count > 0;
   if (lines.bad) b->bad = true;
-  if (any) outside_put(&f->outside, buf_span(&lines), count, b);
+  if (any) contacts_put(&f->outside, buf_span(&lines), count, b);
   buf_free(&lines);
   return any;
 }
@@ -507,7 +507,7 @@ enum result fetches_new(const struct fetches_setup *setup, const struct fetches_
   f->deadline_ns = job->deadline_ns;
   f->answer = job->answer;
   f->context = job->context;
-  f->outside = outside_new();
+  f->outside = contacts_new();
   f->begin = event_new(setup->base, -1, 0, on_begin, f);
   enum result r = f->begin == NULL ? RESULT_NO_MEMORY : keep_all(f, setup, job);
   if (r == RESULT_OK) {
@@ -528,6 +528,6 @@ void fetches_free(struct fetches *f) {
   if (f->begin != NULL) event_free(f->begin);
   free(f->secrets);
   buf_free(&f->memory);
-  outside_free(&f->outside);
+  contacts_free(&f->outside);
   free(f);
 }

@@ -11,7 +11,7 @@
 #include "crypto/crypto.h"
 #include "crypto/hash.h"
 #include "egress_stage.h"
-#include "keeper/outside.h"
+#include "keeper/contacts.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define SECOND UINT64_C(1000000000)
@@ -132,7 +132,7 @@ static void ask(struct stage *s, const struct ask *a) {
   struct buf headers = buf_new(65536);
   put_headers(&headers, a->headers);
   const struct wire_fetch m = {.number = a->number,
-                               .redirect = a->redirect,
+                               .redirect = (uint8_t)a->redirect,
                                .method = span_text(a->method == NULL ? "GET" : a->method),
                                .url = span_text(a->url == NULL ? "https://a.example/" : a->url),
                                .headers = buf_span(&headers),

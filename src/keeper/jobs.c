@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hosts.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "crypto/random.h"
@@ -17,8 +18,11 @@
 #define INPUT_MAX 1048576u
 #define ENTRY_MAX 128u
 #define NAME_MAX_BYTES 256u
+#define HOSTS_TEXT_MAX 8192u
 
-#define WAIT_MS 10000 /* for a worker that is being started */
+#define WAIT_MS 10000    /* for a worker that is being started */
+#define PREPARE_MS 20000 /* for its script and its secrets, whose askers give up earlier */
+#define NETWORK_MAX (64u << 10)
 #define LOGS_MAX (4u << 20)
 #define KEEP_MAX (128u << 10) /* memory a buffer may keep between jobs */
 
@@ -31,12 +35,16 @@ struct job {
   uint64_t timeout_ms;
   uint32_t flags;
   unsigned stage;
-  bool waiting, young, stored;
+  enum result unheard; /* why its worker does not hear what came from the outside */
+  bool preparing, waiting, young, stored;
   uint8_t id[16], user[32];
   struct facts facts; /* entry and nonce point into the two below */
   uint8_t entry[ENTRY_MAX], nonce[RECEIPT_NONCE_MAX];
-  struct buf kept; /* the request, while it waits */
-  struct buf logs; /* JSON strings, joined by commas */
+  struct prepare *prepare; /* of a job that needs more than its request brings; NULL otherwise */
+  struct fetches *fetches; /* from its first request to the outside on */
+  struct buf kept;         /* the request, while it is prepared or waits */
+  struct buf logs;         /* JSON strings, joined by commas */
+  struct buf hosts;        /* those it may reach, if its request says */
 };
 
 struct jobs {
@@ -78,8 +86,11 @@ static bool is_running(const struct jobs *j, const uint8_t id[16]) {
 
 static void job_free(struct job *job) {
   if (job->timer != NULL) event_free(job->timer);
+  fetches_free(job->fetches);
+  prepare_free(job->prepare);
   buf_free(&job->kept);
   buf_free(&job->logs);
+  buf_free(&job->hosts);
   wipe(job, sizeof *job);
   free(job);
 }
@@ -95,23 +106,45 @@ static void drop(struct job *job) {
   job_free(job);
 }
 
+/* What the job had from elsewhere than its request, as the receipt commits to it. */
+static bool note_sources(struct job *job, struct buf *network) {
+  const struct prepare_secret *secrets = NULL;
+  const size_t count = job->prepare == NULL ? 0 : prepare_secrets(job->prepare, &secrets);
+  struct buf lines = buf_new(WIRE_SECRETS_MAX * NAME_MAX_BYTES + 256);
+  if (job->fetches != NULL) fetches_put_summary(job->fetches, network);
+  for (size_t i = 0; i < count; i++) receipt_put_secret(&lines, secrets[i].name, secrets[i].version, secrets[i].bound);
+  if (network->len > 0) receipt_put_network(&lines, buf_span(network));
+  const struct span bytes = buf_span(&lines);
+  const bool ok = !lines.bad && !network->bad && hash_sha256(&bytes, 1, job->facts.secrets) == RESULT_OK;
+  buf_free(&lines);
+  return ok;
+}
+
 /* The one way out. */
 static void finish(struct job *job, const struct wire_done *done) {
   static const struct wire_done incomplete = {.result = RESULT_NO_MEMORY};
   struct jobs *j = job->all;
-  if (job->logs.bad) { /* an entry is missing: what would be signed is not what was logged */
+  struct buf network = buf_new(NETWORK_MAX);
+  const struct prepare_secret *secrets = NULL;
+  const bool noted = note_sources(job, &network);
+  if (job->logs.bad || !noted) { /* something is missing: what would be signed is not what was */
     buf_clear(&job->logs);
     done = &incomplete;
   }
-  const struct outcome o = {.job = job->id,
+  const size_t secret_count = job->prepare == NULL ? 0 : prepare_secrets(job->prepare, &secrets);
+  const struct outcome o = {.secrets = secrets,
+                            .secret_count = secret_count,
+                            .network = buf_span(&network),
+                            .job = job->id,
                             .user = job->user,
                             .flags = job->flags,
                             .facts = &job->facts,
                             .done = done,
                             .logs = buf_span(&job->logs),
-                            .duration_ns = job->waiting ? 0 : elapsed_ns(job),
+                            .duration_ns = job->waiting || job->preparing ? 0 : elapsed_ns(job),
                             .now = clock_real_ns() / 1000000000u};
   outcome_put_ended(&j->message, j->setup.keys, j->setup.identity, job->ticket, &o);
+  buf_free(&network);
   tell(j);
   drop(job);
 }
@@ -144,6 +177,7 @@ static const struct stage { uint32_t at_ms, nice; } stages[] = {{2, 0}, {10, 5},
 #define STAGES (sizeof stages / sizeof stages[0])
 
 static uint64_t limit_ms(const struct job *job) {
+  if (job->preparing) return PREPARE_MS;
   return job->worker != NULL ? job->timeout_ms + DISPATCH_GRACE_MS : WAIT_MS;
 }
 
@@ -180,8 +214,12 @@ static void on_timer(evutil_socket_t fd, short what, void *context) {
   struct job *job = context;
   struct jobs *j = job->all;
   const uint64_t passed_ms = elapsed_ns(job) / 1000000;
-  if (passed_ms >= limit_ms(job))
-    stop(job, job->worker != NULL ? RESULT_TIMEOUT : RESULT_ENGINE_START);
+  if (job->unheard != RESULT_OK)
+    stop(job, job->unheard == RESULT_NO_MEMORY ? RESULT_OUT_OF_MEMORY : RESULT_WORKER_LOST);
+  else if (passed_ms >= limit_ms(job))
+    stop(job, job->worker != NULL ? RESULT_TIMEOUT
+              : job->preparing    ? RESULT_SECRET_STORE_UNAVAILABLE
+                                  : RESULT_ENGINE_START);
   else if (job->worker == NULL || pass_stages(job, passed_ms))
     (void)arm(job);
   jobs_idle(j);
@@ -194,6 +232,43 @@ void jobs_log(struct jobs *j, void *job_, const struct wire_log *entry) {
   wire_put_logged(&j->message,
                   &(struct wire_logged){.ticket = job->ticket, .level = entry->level, .text = entry->text});
   tell(j);
+}
+
+/* ---- what it asks of the outside ---- */
+
+static void answer_fetch(void *context, const struct wire_fetched *fetched) {
+  struct job *job = context;
+  if (job->worker == NULL || job->unheard != RESULT_OK) return;
+  job->unheard = workers_answer(job->worker, fetched);
+  /* Not here: who calls is in the middle of this job's requests. */
+  if (job->unheard != RESULT_OK) event_active(job->timer, EV_TIMEOUT, 1);
+}
+
+static enum result open_fetches(struct job *job) {
+  const struct fetch_secret *secrets = NULL;
+  const size_t count = job->prepare == NULL ? 0 : prepare_fetch_secrets(job->prepare, &secrets);
+  struct fetches_job setup = {.hosts = buf_span(&job->hosts),
+                              .secrets = secrets,
+                              .secret_count = count,
+                              .deadline_ns = job->begun_ns + job->timeout_ms * 1000000,
+                              .answer = answer_fetch,
+                              .context = job};
+  memcpy(setup.user, job->user, sizeof setup.user);
+  return fetches_new(&job->all->setup.fetches, &setup, &job->fetches);
+}
+
+void jobs_fetch(struct jobs *j, void *job_, const struct wire_fetch *fetch) {
+  struct job *job = job_;
+  (void)j;
+  enum result r = job->fetches == NULL ? open_fetches(job) : RESULT_OK;
+  if (r == RESULT_OK) r = fetches_ask(job->fetches, fetch);
+  if (r != RESULT_OK) stop(job, r);
+}
+
+void jobs_abort(struct jobs *j, void *job_, uint32_t number) {
+  struct job *job = job_;
+  (void)j;
+  if (job->fetches != NULL) fetches_abort(job->fetches, number);
 }
 
 void jobs_done(struct jobs *j, void *job_, const struct wire_done *done) {
@@ -216,14 +291,21 @@ static bool in_range(const struct wire_execute *m) {
   fits &= m->timeout_ms >= 1 && m->timeout_ms <= TIMEOUT_MAX_MS;
   fits &= m->memory >= MEMORY_MIN && m->memory <= MEMORY_MAX;
   fits &= m->steps >= 1 && m->steps <= INT64_MAX;
-  fits &= text_fits(m->script, 1, SCRIPT_MAX) && text_fits(m->input, 1, INPUT_MAX);
-  fits &= text_fits(m->entry, 1, ENTRY_MAX) && text_fits(m->nonce, 0, RECEIPT_NONCE_MAX);
-  fits &= text_fits(m->trace, 0, NAME_MAX_BYTES);
+  const bool named = m->name.len > 0;
+  fits &= named == (m->app.len > 0) && named == (m->script.len == 0);
+  fits &= text_fits(m->script, 0, SCRIPT_MAX) && text_fits(m->input, 1, INPUT_MAX);
+  fits &= text_fits(m->entry, named ? 0 : 1, ENTRY_MAX) && text_fits(m->nonce, 0, RECEIPT_NONCE_MAX);
+  fits &= text_fits(m->trace, 0, NAME_MAX_BYTES) && text_fits(m->user_id, 1, NAME_MAX_BYTES);
+  fits &= text_fits(m->app, 0, NAME_MAX_BYTES) && text_fits(m->name, 0, NAME_MAX_BYTES);
+  fits &= hosts_valid(m->hosts) && m->hosts.len <= HOSTS_TEXT_MAX;
   for (uint32_t i = 0; i < m->secret_count; i++) fits &= text_fits(m->secrets[i], 1, NAME_MAX_BYTES);
   return fits;
 }
 
-static struct wire_job worker_job(struct jobs *j, const struct wire_execute *m) {
+static struct wire_job worker_job(struct job *job, const struct wire_execute *m) {
+  struct jobs *j = job->all;
+  const struct prepare_secret *secrets = NULL;
+  const size_t count = job->prepare == NULL ? 0 : prepare_secrets(job->prepare, &secrets);
   struct wire_job w = wire_default_job(m->script);
   w.id = ++j->last_id;
   w.flags = m->flags & WIRE_EXECUTE_DETERMINISTIC ? WIRE_DETERMINISTIC : 0;
@@ -233,11 +315,13 @@ static struct wire_job worker_job(struct jobs *j, const struct wire_execute *m) 
   w.steps = m->steps;
   w.entry = m->entry;
   w.input = m->input;
+  w.secret_count = (uint32_t)count;
+  for (size_t i = 0; i < count; i++) w.secrets[i] = (struct wire_secret){secrets[i].name, secrets[i].value};
   return w;
 }
 
 static enum result hash_limits(const struct wire_execute *m, uint8_t out[HASH_SIZE]) {
-  char memory[512];
+  char memory[HOSTS_TEXT_MAX + 512];
   struct buf text = buf_fixed(memory, sizeof memory);
   const struct wire_job job = wire_default_job(m->script);
   receipt_put_limits(&text, &(struct receipt_limits){.timeout_ms = m->timeout_ms,
@@ -246,6 +330,7 @@ static enum result hash_limits(const struct wire_execute *m, uint8_t out[HASH_SI
                                                      .output_bytes = job.output,
                                                      .log_entries = job.log_entries,
                                                      .log_entry_bytes = job.log_entry,
+                                                     .hosts = m->hosts,
                                                      .deterministic = m->flags & WIRE_EXECUTE_DETERMINISTIC});
   const struct span bytes = buf_span(&text);
   return text.bad ? RESULT_NO_MEMORY : hash_sha256(&bytes, 1, out);
@@ -253,9 +338,8 @@ static enum result hash_limits(const struct wire_execute *m, uint8_t out[HASH_SI
 
 static enum result note_facts(struct job *job, const struct wire_execute *m) {
   struct facts *f = &job->facts;
-  const struct span none = span_text("");
   memcpy(f->keeper, job->all->setup.identity->attestation, sizeof f->keeper);
-  memcpy(job->entry, m->entry.data, m->entry.len);
+  if (m->entry.len > 0) memcpy(job->entry, m->entry.data, m->entry.len);
   if (m->nonce.len > 0) memcpy(job->nonce, m->nonce.data, m->nonce.len);
   f->entry = span_of(job->entry, m->entry.len);
   f->nonce = span_of(job->nonce, m->nonce.len);
@@ -264,7 +348,6 @@ static enum result note_facts(struct job *job, const struct wire_execute *m) {
   enum result r = random_bytes(f->salt, sizeof f->salt);
   if (r == RESULT_OK) r = hash_sha256(&m->script, 1, f->script);
   if (r == RESULT_OK) r = receipt_commit(f->salt, m->input, f->input);
-  if (r == RESULT_OK) r = hash_sha256(&none, 1, f->secrets);
   return r == RESULT_OK ? hash_limits(m, f->limits) : r;
 }
 
@@ -279,6 +362,7 @@ static struct job *job_new(struct jobs *j, const struct wire_execute *m) {
   memcpy(job->user, m->user, sizeof job->user);
   job->kept = buf_new(SERVICE_REQUEST_MAX);
   job->logs = buf_new(LOGS_MAX);
+  job->hosts = buf_new(HOSTS_TEXT_MAX);
   job->begun_ns = clock_monotonic_ns();
   job->timer = evtimer_new(j->setup.base, on_timer, job);
   if (job->timer == NULL || !arm(job)) {
@@ -294,7 +378,7 @@ static struct job *job_new(struct jobs *j, const struct wire_execute *m) {
 
 static bool give(struct job *job, const struct wire_execute *m) {
   struct jobs *j = job->all;
-  const struct wire_job w = worker_job(j, m);
+  const struct wire_job w = worker_job(job, m);
   if (j->young >= j->most_young) return false;
   job->worker = workers_give(j->setup.workers, job, &w);
   if (job->worker == NULL) return false;
@@ -319,16 +403,56 @@ static void want_workers(struct jobs *j) {
   workers_want(j->setup.workers, j->waiting < may_begin ? j->waiting : may_begin, clock_monotonic_ms());
 }
 
-static void start(struct job *job, const struct wire_execute *m, struct span body) {
+/* It has all that it needs. */
+static void begin(struct job *job, const struct wire_execute *m, struct span body) {
   struct jobs *j = job->all;
+  struct buf none = buf_new(0);
   enum result r = note_facts(job, m);
+  if (r == RESULT_OK && !note_sources(job, &none)) r = RESULT_NO_MEMORY;
   if (r == RESULT_OK && m->flags & WIRE_EXECUTE_ASYNC) r = store(job);
   if (r != RESULT_OK) return stop(job, r);
-  if (m->secret_count > 0) /* there are none yet */
-    return finish(job, &(struct wire_done){.result = RESULT_SECRET_NOT_FOUND, .error = m->secrets[0]});
   want_workers(j);
   if (j->waiting > 0 || !give(job, m)) wait(job, body);
   jobs_idle(j);
+}
+
+static void on_prepared(void *context, enum result result, struct span detail) {
+  struct job *job = context;
+  struct jobs *j = job->all;
+  struct wire_execute m;
+  if (result == RESULT_OK && !wire_get_execute(buf_span(&job->kept), &m)) result = RESULT_NO_MEMORY;
+  if (result != RESULT_OK) {
+    finish(job, &(struct wire_done){.result = (uint32_t)result, .error = detail});
+    return want_workers(j);
+  }
+  prepare_fill(job->prepare, &m);
+  if (!text_fits(m.script, 1, SCRIPT_MAX) || !text_fits(m.entry, 1, ENTRY_MAX))
+    return stop(job, RESULT_SCRIPT_STORE_INVALID);
+  job->preparing = false;
+  job->begun_ns = clock_monotonic_ns();
+  struct buf kept = job->kept; /* where `m` points; it goes back there if the job has to wait */
+  job->kept = buf_new(SERVICE_REQUEST_MAX);
+  begin(job, &m, buf_span(&kept));
+  buf_free(&kept);
+}
+
+/* Until its script and its secrets are there. A failure is told as a job's, so what is known is noted. */
+static void prepare(struct job *job, const struct wire_execute *m, struct span body) {
+  const struct prepare_setup setup = {job->all->setup.scripts, job->all->setup.secrets};
+  job->preparing = true;
+  buf_put_span(&job->kept, body);
+  enum result r = job->kept.bad ? RESULT_NO_MEMORY : note_facts(job, m);
+  if (r == RESULT_OK) r = prepare_new(&setup, m, on_prepared, job, &job->prepare);
+  if (r != RESULT_OK) stop(job, r);
+}
+
+static void start(struct job *job, const struct wire_execute *m, struct span body) {
+  buf_put_span(&job->hosts, m->hosts);
+  if (job->hosts.bad) return stop(job, RESULT_NO_MEMORY);
+  if (prepare_needed(m))
+    prepare(job, m, body);
+  else
+    begin(job, m, body);
 }
 
 enum result jobs_execute(struct jobs *j, struct span body) {
@@ -352,7 +476,9 @@ void jobs_idle(struct jobs *j) {
   while ((job = first_waiting(j)) != NULL) {
     struct wire_execute m;
     /* It was read once, so it can be read again. */
-    if (!wire_get_execute(buf_span(&job->kept), &m) || !give(job, &m)) break;
+    if (!wire_get_execute(buf_span(&job->kept), &m)) break;
+    if (job->prepare != NULL) prepare_fill(job->prepare, &m);
+    if (!give(job, &m)) break;
     job->waiting = false;
     j->waiting--;
     buf_free(&job->kept);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "keeper/outcome.h"
+#include "keeper/prepare.h"
 #include "keeper/workers.h"
 
 struct jobs;
@@ -14,6 +15,9 @@ struct jobs_setup {
   struct keys *keys;
   const struct identity *identity; /* known before the first message */
   struct workers *workers;
+  struct scripts *scripts;
+  struct secrets *secrets;
+  struct fetches_setup fetches;
   uint32_t most; /* jobs at a time */
   /* A message to the broker. */
   void (*tell)(void *context, struct buf *message);
@@ -29,6 +33,8 @@ enum result must_use jobs_cancel(struct jobs *j, struct span body);
 /* From the pool: `job` is what workers_give was called with. */
 void jobs_idle(struct jobs *j);
 void jobs_log(struct jobs *j, void *job, const struct wire_log *entry);
+void jobs_fetch(struct jobs *j, void *job, const struct wire_fetch *fetch);
+void jobs_abort(struct jobs *j, void *job, uint32_t number);
 void jobs_done(struct jobs *j, void *job, const struct wire_done *done);
 
 size_t jobs_count(const struct jobs *j);

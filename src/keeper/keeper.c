@@ -26,12 +26,15 @@ struct keeper {
   struct event_base *base;
   struct event *tick;
   struct link *supervisor, *broker;
-  int outlet; /* 0: none */
   bool supervisor_begun, broker_begun, introduced;
   struct keys *keys;
   struct identity identity;
   struct workers *workers;
+  struct outlet *outlet;
+  struct scripts *scripts;
+  struct secrets *secrets;
   struct jobs *jobs;
+  struct buf hosts; /* that scripts may reach */
   uint32_t most;
   sandbox_set fences;
   struct wire_gauges gauges; /* as last told */
@@ -151,6 +154,16 @@ static void on_failed(void *context, enum result why) {
   log_end();
 }
 
+static void on_fetch(void *context, void *job, const struct wire_fetch *fetch) {
+  struct keeper *k = context;
+  jobs_fetch(k->jobs, job, fetch);
+}
+
+static void on_abort(void *context, void *job, uint32_t number) {
+  struct keeper *k = context;
+  jobs_abort(k->jobs, job, number);
+}
+
 static void on_done(void *context, void *job, const struct wire_done *done) {
   struct keeper *k = context;
   jobs_done(k->jobs, job, done);
@@ -175,7 +188,45 @@ static void open_log(const struct config *c) {
   log_open("keeper", least);
 }
 
-static enum result make_pool(struct keeper *k, uint64_t idle) {
+static void on_outlet_broken(void *context, enum result why) {
+  (void)context;
+  log_begin(LOG_WARN, "egress_lost");
+  log_result(why);
+  log_end();
+}
+
+static enum result ask_store(void *context, struct buf *message) {
+  struct keeper *k = context;
+  return k->introduced ? link_send(k->broker, message) : RESULT_PEER_LOST;
+}
+
+/* What is asked of others than the caller: scripts by name, secrets, and the outside. */
+static enum result make_askers(struct keeper *k, const struct config *c, const struct wire_keeper_setup *m) {
+  enum result r = outlet_new(k->base, on_outlet_broken, k, &k->outlet);
+  if (r == RESULT_OK) r = scripts_new(k->base, k->outlet, config_text(c, CONFIG_SCRIPTS_URL), &k->scripts);
+  if (r != RESULT_OK) return r;
+  return secrets_new(&(struct secrets_setup){.base = k->base,
+                                             .keys = k->keys,
+                                             .outlet = k->outlet,
+                                             .stores = config_text(c, CONFIG_SECRETS_STORES),
+                                             .supabase_url = config_text(c, CONFIG_SUPABASE_URL),
+                                             .supabase_key = m->supabase_key,
+                                             .secrets_key = m->secrets_key,
+                                             .strict = m->strict,
+                                             .ask_store = ask_store,
+                                             .tell = tell_broker,
+                                             .context = k},
+                     &k->secrets);
+}
+
+/* Where nothing is said, a developer's scripts may reach all the world, and nobody else's anything. */
+static void choose_hosts(struct keeper *k, const struct config *c) {
+  const char *said = config_text(c, CONFIG_EGRESS_HOSTS);
+  if (said[0] == 0 && strcmp(config_text(c, CONFIG_AUTH_MODE), "dev") == 0) said = "*";
+  buf_put_text(&k->hosts, said);
+}
+
+static enum result make_pool(struct keeper *k, const struct config *c, uint64_t idle) {
   const struct workers_hooks hooks = {.context = k,
                                       .spawn = ask_spawn,
                                       .kill = ask_kill,
@@ -184,6 +235,8 @@ static enum result make_pool(struct keeper *k, uint64_t idle) {
                                       .idle = on_idle,
                                       .failed = on_failed,
                                       .log = on_log,
+                                      .fetch = on_fetch,
+                                      .abort = on_abort,
                                       .done = on_done};
   enum result r = workers_new(k->base, k->most, (uint32_t)idle, &hooks, &k->workers);
   if (r != RESULT_OK) return r;
@@ -192,6 +245,12 @@ static enum result make_pool(struct keeper *k, uint64_t idle) {
                                        .identity = &k->identity,
                                        .workers = k->workers,
                                        .most = k->most,
+                                       .scripts = k->scripts,
+                                       .secrets = k->secrets,
+                                       .fetches = {.base = k->base,
+                                                   .outlet = k->outlet,
+                                                   .operator_hosts = buf_span(&k->hosts),
+                                                   .allow_http = strcmp(config_text(c, CONFIG_EGRESS_HTTP), "on") == 0},
                                        .tell = tell_broker,
                                        .context = k},
                   &k->jobs);
@@ -205,10 +264,13 @@ static enum result configure(struct keeper *k, const struct wire_keeper_setup *m
   if (r == RESULT_OK) open_log(c);
   if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS, 1, WORKERS_MAX, &most);
   if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS_IDLE, 0, WORKERS_MAX, &idle);
-  config_free(c);
   k->most = (uint32_t)most;
   if (r == RESULT_OK) r = keys_new(m->master_key, &k->keys);
-  return r == RESULT_OK ? make_pool(k, idle) : r;
+  if (r == RESULT_OK) r = make_askers(k, c, m);
+  if (r == RESULT_OK) choose_hosts(k, c);
+  if (r == RESULT_OK) r = k->hosts.bad ? RESULT_NO_MEMORY : make_pool(k, c, idle);
+  config_free(c);
+  return r;
 }
 
 /* From here on it hears strangers, and is fenced before it does. */
@@ -243,16 +305,15 @@ static enum result do_worker_gone(struct keeper *k, const struct channel_message
   return wire_get_worker_gone(message->body, &m) ? workers_gone(k->workers, m.number) : RESULT_PEER_LIED;
 }
 
+static enum result do_outlet(struct keeper *k, const struct channel_message *message) {
+  if (wire_get_empty(message->body)) return outlet_connect(k->outlet, message->fd);
+  close(message->fd);
+  return RESULT_PEER_LIED;
+}
+
 static enum result do_worker_restored(struct keeper *k, const struct channel_message *message) {
   struct wire_worker m;
   return wire_get_worker_restored(message->body, &m) ? workers_restored(k->workers, m.number) : RESULT_PEER_LIED;
-}
-
-/* Egress has no part in anything yet; it lives as long as its link. */
-static enum result do_outlet(struct keeper *k, const struct channel_message *message) {
-  if (k->outlet > 0) close(k->outlet);
-  k->outlet = message->fd;
-  return wire_get_empty(message->body) ? RESULT_OK : RESULT_PEER_LIED;
 }
 
 /* ---- what the broker may ask ---- */
@@ -263,6 +324,14 @@ static enum result do_execute(struct keeper *k, const struct channel_message *me
 
 static enum result do_cancel(struct keeper *k, const struct channel_message *message) {
   return jobs_cancel(k->jobs, message->body);
+}
+
+static enum result do_secret(struct keeper *k, const struct channel_message *message) {
+  return secrets_call(k->secrets, message->body);
+}
+
+static enum result do_store_rows(struct keeper *k, const struct channel_message *message) {
+  return secrets_store_rows(k->secrets, message->body);
 }
 
 /* Sends what was built into the keeper's buffer; it was somebody's data. */
@@ -314,6 +383,8 @@ static const struct verb {
     {WIRE_OPEN, false, do_open},
     {WIRE_INTERRUPT, false, do_interrupt},
     {WIRE_ATTEST, false, do_attest},
+    {WIRE_SECRET, false, do_secret},
+    {WIRE_STORE_ROWS, false, do_store_rows},
 };
 
 static const struct verb *find_verb(uint8_t type) {
@@ -375,6 +446,7 @@ static void ignore_signals(void) {
 static enum result begin(struct keeper *k) {
   const struct link_handler handler = {.context = k, .message = hear_supervisor, .lost = lose};
   k->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
+  k->hosts = buf_new(16384);
   enum result r = crypto_init();
   if (r != RESULT_OK) return r;
   k->base = event_base_new();
@@ -386,13 +458,16 @@ static enum result begin(struct keeper *k) {
 /* Wipes every key and everything that passes through buffers. */
 static void release(struct keeper *k) {
   jobs_free(k->jobs);
+  secrets_free(k->secrets);
+  scripts_free(k->scripts);
+  outlet_free(k->outlet);
   workers_free(k->workers);
   link_free(k->broker);
   link_free(k->supervisor);
-  if (k->outlet > 0) close(k->outlet);
   identity_clear(&k->identity);
   keys_free(k->keys);
   buf_free(&k->message);
+  buf_free(&k->hosts);
   if (k->tick != NULL) event_free(k->tick);
   if (k->base != NULL) event_base_free(k->base);
   crypto_free();

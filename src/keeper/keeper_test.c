@@ -126,7 +126,7 @@ static void test_failures(void **state) {
   struct wire_execute m = stage_job(0, SUM);
   m.secret_count = 1;
   m.secrets[0] = span_text("api_key");
-  expect_ended(execute(m), RESULT_SECRET_NOT_FOUND, "\"error\":\"secret not found: api_key\"");
+  expect_ended(execute(m), RESULT_SECRET_NOT_FOUND, "\"error\":\"secret not found: api_key: there is no secret of that name\"");
   assert_int_equal(stage_close(&stage), 0);
 }
 
@@ -196,7 +196,7 @@ static void test_receipts(void **state) {
     assert_true(base64_read_url(member(ended.reply, "receipt_salt"), salt, sizeof salt));
     assert_int_equal(receipt_commit(salt, m.input, input), RESULT_OK);
     assert_memory_equal(c.input, input, sizeof input);
-    memset(user, 7, sizeof user);
+    memcpy(user, m.user, sizeof user);
     assert_memory_equal(c.subject, user, sizeof user);
     assert_memory_equal(c.attestation, id.attestation, sizeof id.attestation);
     assert_true(span_equal(c.job, member(ended.reply, "job_id")));
@@ -429,7 +429,8 @@ static void test_open(void **state) {
   records[CUT].sealed.len -= 1;
   memcpy(records[EMPTY].job, records[ONE].job, 16);
   struct wire_open open = {.ticket = 5, .count = COUNT_OF, .records = records};
-  memset(open.user, 7, sizeof open.user);
+  const struct wire_execute job = stage_job(0, "");
+  memcpy(open.user, job.user, sizeof open.user);
   wire_put_open(&b, &open);
   stage_tell(&stage, &b);
   assert_true(stage_hear(&stage, WIRE_OPENED, 5 * SECONDS, &body));

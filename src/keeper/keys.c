@@ -98,6 +98,10 @@ enum result keys_secret_open_uses(const struct keys *k, const struct secret_plac
   return secret_record_open_uses(k->derived.secret, place, text, uses);
 }
 
+enum result keys_receive(const struct keys *k, const uint8_t enc[HPKE_ENC], struct span info, struct hpke **out) {
+  return hpke_receiver_new(k->agree, enc, info, out);
+}
+
 enum result keys_open_sealed(const struct keys *k, const uint8_t enc[HPKE_ENC], struct span info, struct span aad,
                              struct span sealed, struct buf *out) {
   return hpke_open(k->agree, enc, info, aad, sealed, out);

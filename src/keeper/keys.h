@@ -45,6 +45,9 @@ enum result must_use keys_secret_seal_uses(const struct keys *k, const struct se
 enum result must_use keys_secret_open_uses(const struct keys *k, const struct secret_place *place, struct span text,
                                            uint64_t *uses);
 
+/* A conversation that its sender began with a message sealed to the service's X25519 key: hpke_receiver_new. */
+enum result must_use keys_receive(const struct keys *k, const uint8_t enc[HPKE_ENC], struct span info,
+                                  struct hpke **out);
 /* Opens what was sealed to the service's X25519 key (crypto/hpke.h: hpke_open). */
 enum result must_use keys_open_sealed(const struct keys *k, const uint8_t enc[HPKE_ENC], struct span info,
                                       struct span aad, struct span sealed, struct buf *out);

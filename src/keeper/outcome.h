@@ -3,13 +3,17 @@
 
 #include "keeper/facts.h"
 #include "keeper/identity.h"
+#include "keeper/prepare.h"
 
 struct outcome {
   const uint8_t *job, *user; /* 16 and 32 bytes */
   uint32_t flags;            /* enum wire_execute_flag */
   const struct facts *facts;
   const struct wire_done *done;
-  struct span logs;     /* JSON strings, joined by commas */
+  struct span logs; /* JSON strings, joined by commas */
+  const struct prepare_secret *secrets;
+  size_t secret_count;
+  struct span network;  /* fetches_put_summary; empty: nothing was asked of the outside */
   uint64_t duration_ns; /* as the keeper's clock has it */
   uint64_t now;         /* Unix seconds */
 };

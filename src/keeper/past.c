@@ -65,6 +65,9 @@ enum result past_interrupt(struct keys *keys, const struct identity *id, struct 
     buf_free(&text);
     return RESULT_PEER_LIED;
   }
+  /* Neither its secrets nor what it asked of the outside are known any more. */
+  const struct span none = span_text("");
+  if (r == RESULT_OK) r = hash_sha256(&none, 1, facts.secrets);
   const struct outcome o = {.job = m.job, .user = m.user, .facts = &facts, .done = &interrupted, .now = now};
   if (r == RESULT_OK)
     outcome_put_ended(message, keys, id, m.ticket, &o);

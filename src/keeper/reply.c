@@ -80,6 +80,20 @@ static void put_running(struct buf *b, const struct reply *r) {
   put_started(b, r);
 }
 
+static void put_secrets(struct buf *b, const struct reply *r) {
+  json_put_key(b, "secrets");
+  buf_put_u8(b, '[');
+  for (size_t i = 0; i < r->secret_count; i++) {
+    const struct prepare_secret *s = &r->secrets[i];
+    buf_put_text(b, i > 0 ? ",{" : "{");
+    json_put_member_string(b, "name", s->name);
+    json_put_member_number(b, "version", s->version);
+    if (!s->bound) json_put_member_string(b, "format", span_text("reference"));
+    buf_put_u8(b, '}');
+  }
+  buf_put_u8(b, ']');
+}
+
 static void put_ended(struct buf *b, const struct reply *r) {
   const bool completed = r->done->result == RESULT_OK;
   json_put_member_string(b, "status", span_text(completed ? "completed" : "failed"));
@@ -105,8 +119,10 @@ static void put_ended(struct buf *b, const struct reply *r) {
   put_string_if(b, "receipt", r->receipt);
   put_string_if(b, "receipt_salt", r->receipt_salt);
   put_string_if(b, "attestation", r->attestation);
-  json_put_key(b, "secrets");
-  buf_put_text(b, "[]");
+  put_secrets(b, r);
+  if (r->network.len == 0) return;
+  json_put_key(b, "network");
+  buf_put_span(b, r->network);
 }
 
 void reply_put(struct buf *b, const struct reply *r) {

@@ -1,14 +1,17 @@
 /* ExecuteResponse: what callers get for a job, as JSON (docs/openapi.yaml). Pure: everything that is said comes in. */
 #pragma once
 
-#include "wire/wire.h"
+#include "keeper/prepare.h"
 
 struct reply {
   struct span job;              /* UUID as text */
   bool running;                 /* then nothing but job, script_bytes and started_ns counts */
   const struct wire_done *done; /* result, output, error, stack, usage */
   struct span logs;             /* JSON strings, joined by commas */
-  struct span entry;            /* for the error of an entry point that is none */
+  const struct prepare_secret *secrets;
+  size_t secret_count;
+  struct span network; /* JSON, left out if empty */
+  struct span entry;   /* for the error of an entry point that is none */
   size_t script_bytes;
   uint64_t started_ns, duration_ns; /* Unix time; as the keeper's clock has it */
   bool hide_output;                 /* only encrypted_output is sent */

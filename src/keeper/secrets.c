@@ -35,7 +35,7 @@ enum result secrets_open(const struct secrets *s, const struct secrets_backend *
 }
 
 const char *secrets_format_name(const struct secrets_backend *store) {
-  return store->format == SECRETS_REFERENCE ? "reference" : "sealed-v1";
+  return store->format == SECRETS_REFERENCE ? SECRETS_FORMAT_REFERENCE : SECRETS_FORMAT_SEALED;
 }
 
 void secrets_put_audit(struct query *q, const struct secrets_audit *a) {

@@ -11,6 +11,11 @@
 
 #define SECRETS_VALUE_MAX 65536u
 
+/* The formats of a stored secret: ours, bound to its user, name and version; the reference's, bound to nothing: whoever
+ * can write that store can move it. */
+#define SECRETS_FORMAT_SEALED "sealed-v1"
+#define SECRETS_FORMAT_REFERENCE "reference"
+
 struct secrets;
 
 /* One query of a backend that speaks wire/statements.h; the answer comes later, exactly once. */
@@ -51,7 +56,7 @@ struct secrets_request {
 struct secrets_granted {
   struct span name, value; /* value: what the script sees, which of an egress-only one is the placeholder */
   uint64_t version;
-  const char *format; /* "sealed-v1" or "reference" (no AAD: whoever can write that store can move it) */
+  const char *format; /* SECRETS_FORMAT_SEALED or SECRETS_FORMAT_REFERENCE */
   bool egress_only;
   struct fetch_secret fetch; /* of an egress-only one */
 };

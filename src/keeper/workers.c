@@ -4,8 +4,9 @@
 
 #include "wire/link.h"
 
-#define IDLE_MS 10000  /* one more idle worker than wanted lives this long */
-#define START_MS 10000 /* from SPAWN to READY; milliseconds on a quiet machine */
+#define IDLE_MS 10000                                  /* one more idle worker than wanted lives this long */
+#define OUTGOING_MAX (6u * (WIRE_FETCHED_MAX + 1024u)) /* responses that a worker has not read */
+#define START_MS 10000                                 /* from SPAWN to READY; milliseconds on a quiet machine */
 
 /* RESTORING: its job is done, and the supervisor is to give it its priority back, or to end it. */
 enum place { FREE, STARTING, IDLE, BUSY, RESTORING, DYING, PLACES };
@@ -28,7 +29,7 @@ struct workers {
   uint32_t peak;       /* most of them busy at a time since peak_ms */
   uint64_t started, killed, now_ms, peak_ms;
   bool held; /* a start failed: no other before the next tick */
-  struct buf message;
+  struct buf message, answer;
   struct worker worker[];
 };
 
@@ -155,6 +156,10 @@ static void hear(void *context, const struct channel_message *m) {
     hear_ready(k);
   else if (heard.type == WIRE_LOG)
     k->pool->hooks.log(k->pool->hooks.context, k->job, &heard.log);
+  else if (heard.type == WIRE_FETCH)
+    k->pool->hooks.fetch(k->pool->hooks.context, k->job, &heard.fetch);
+  else if (heard.type == WIRE_ABORT)
+    k->pool->hooks.abort(k->pool->hooks.context, k->job, heard.abort.number);
   else
     hear_done(k, &heard.done);
 }
@@ -176,6 +181,7 @@ enum result workers_new(struct event_base *base, uint32_t most, uint32_t idle, c
   w->idle = idle < most ? idle : most;
   w->slots = w->in[FREE] = slots;
   w->message = buf_new(WIRE_JOB_MAX + MSG_HEADER);
+  w->answer = buf_new(WIRE_FETCHED_MAX + MSG_HEADER + 1024);
   for (uint32_t i = 0; i < slots; i++) w->worker[i] = (struct worker){.pool = w, .number = i};
   *out = w;
   return RESULT_OK;
@@ -192,7 +198,7 @@ enum result workers_started(struct workers *w, uint32_t number, int fd) {
     return RESULT_OK;
   }
   const struct link_handler handler = {.context = k, .message = hear, .lost = lost};
-  return link_new(w->base, fd, WIRE_ANSWER_MAX, WIRE_JOB_MAX + MSG_HEADER, &handler, &k->link);
+  return link_new(w->base, fd, WIRE_SAID_MAX, WIRE_JOB_MAX + OUTGOING_MAX, &handler, &k->link);
 }
 
 void workers_want(struct workers *w, uint32_t waiting, uint64_t now_ms) {
@@ -238,6 +244,16 @@ void workers_nice(struct worker *worker, uint32_t level) {
   worker->pool->hooks.nice(worker->pool->hooks.context, worker->number, level);
 }
 
+enum result workers_answer(struct worker *worker, const struct wire_fetched *fetched) {
+  struct workers *w = worker->pool;
+  struct wire_fetched m = *fetched;
+  m.id = worker->talk.job;
+  wire_put_fetched(&w->answer, &m);
+  enum result r = link_send(worker->link, &w->answer);
+  wipe(w->answer.data, w->answer.len);
+  return r;
+}
+
 void workers_tick(struct workers *w, uint64_t now_ms) {
   w->now_ms = now_ms;
   w->held = false;
@@ -266,5 +282,6 @@ void workers_free(struct workers *w) {
   if (w == NULL) return;
   for (uint32_t i = 0; i < w->slots; i++) link_free(w->worker[i].link);
   buf_free(&w->message);
+  buf_free(&w->answer);
   free(w);
 }

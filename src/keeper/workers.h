@@ -31,6 +31,8 @@ struct workers_hooks {
   /* Of a job given with workers_give. Exactly one `done` comes, unless workers_take is called; its result is
    * RESULT_WORKER_LOST, _WORKER_LIED or _SANDBOX_REFUSED if the worker failed. */
   void (*log)(void *context, void *job, const struct wire_log *entry);
+  void (*fetch)(void *context, void *job, const struct wire_fetch *fetch);
+  void (*abort)(void *context, void *job, uint32_t number);
   void (*done)(void *context, void *job, const struct wire_done *done);
 };
 
@@ -51,6 +53,9 @@ struct worker *workers_give(struct workers *w, void *job, const struct wire_job 
 /* Takes a job away from its worker: the worker is killed, no `done` comes. */
 void workers_take(struct worker *worker);
 void workers_nice(struct worker *worker, uint32_t level);
+/* FETCHED, for the job that the worker has: `id` is filled in. RESULT_NO_MEMORY if it has too much to read already,
+ * RESULT_PEER_LOST; no hook is called from here. */
+enum result must_use workers_answer(struct worker *worker, const struct wire_fetched *fetched);
 
 /* About once a second: kills who is idle for too long or never got ready, and tries again what failed to start. */
 void workers_tick(struct workers *w, uint64_t now_ms);

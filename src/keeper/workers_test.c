@@ -66,8 +66,14 @@ static void on_done(void *context, void *job, const struct wire_done *done) {
 
 static int open_pool(void **state) {
   (void)state;
-  static const struct workers_hooks hooks = {NULL,    on_spawn,  on_kill, on_nice, on_meet,
-                                             on_idle, on_failed, on_log,  on_done};
+  static const struct workers_hooks hooks = {.spawn = on_spawn,
+                                             .kill = on_kill,
+                                             .nice = on_nice,
+                                             .meet = on_meet,
+                                             .idle = on_idle,
+                                             .failed = on_failed,
+                                             .log = on_log,
+                                             .done = on_done};
   memset(ends, -1, sizeof ends);
   memset(asked, 0, sizeof asked);
   memset(killed, 0, sizeof killed);

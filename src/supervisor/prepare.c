@@ -223,8 +223,8 @@ void prepare_close_listeners(struct prepared *p) {
   p->metrics = -1;
 }
 
-void prepare_free(struct prepared *p) {
-  secrets_free(&p->secrets);
+void prepare_end(struct prepared *p) {
+  secrets_wipe(&p->secrets);
   secrets_free_tls(&p->tls);
   state_close(&p->state);
   prepare_close_listeners(p);

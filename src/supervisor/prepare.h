@@ -23,4 +23,4 @@ struct prepared {
 enum result must_use prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem);
 /* Once others hold them. */
 void prepare_close_listeners(struct prepared *p);
-void prepare_free(struct prepared *p);
+void prepare_end(struct prepared *p);

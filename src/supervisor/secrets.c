@@ -204,7 +204,7 @@ enum result secrets_gather(struct secrets *out, const struct config *config, cha
   return r == RESULT_OK ? check(out, problem) : r;
 }
 
-void secrets_free(struct secrets *s) {
+void secrets_wipe(struct secrets *s) {
   buf_free(&s->master_key);
   buf_free(&s->jwt_secret);
   buf_free(&s->jwt_jwks);

@@ -30,7 +30,7 @@ struct secrets {
  * `out` is to be freed in either case. */
 enum result must_use secrets_gather(struct secrets *out, const struct config *config, char *const *environment,
                                     struct buf *problem);
-void secrets_free(struct secrets *s);
+void secrets_wipe(struct secrets *s);
 
 /* The certificate chain, its private key and the CAs of client certificates, PEM; all empty: plain HTTP. */
 struct secrets_tls {

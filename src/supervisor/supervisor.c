@@ -411,7 +411,7 @@ static enum result start_peers(struct supervisor *s) {
   if (s->prepared.metrics >= 0) hand_listener(s, WIRE_LISTENER_METRICS, s->prepared.metrics);
   r = start_egress(s);
   /* Whom they belong to has them now. */
-  secrets_free(&s->prepared.secrets);
+  secrets_wipe(&s->prepared.secrets);
   secrets_free_tls(&s->prepared.tls);
   return r == RESULT_OK ? introduce(s) : r;
 }
@@ -579,7 +579,7 @@ static void end(struct supervisor *s) {
   for (uint32_t i = 0; s->workers != NULL && i < s->worker_count; i++) child_free(s->workers[i].child);
   free(s->workers);
   free_events(s);
-  prepare_free(&s->prepared);
+  prepare_end(&s->prepared);
   if (s->program >= 0) close(s->program);
   if (s->worker_program >= 0) close(s->worker_program);
   if (s->egress_program >= 0) close(s->egress_program);

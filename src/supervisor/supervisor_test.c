@@ -181,7 +181,7 @@ static struct gathered gather(const char *strict, const char *const *variables) 
 }
 
 static void drop(struct gathered *g) {
-  secrets_free(&g->secrets);
+  secrets_wipe(&g->secrets);
   buf_free(&g->problem);
 }
 
