@@ -83,7 +83,8 @@ static void check_signed(struct span rest) {
 }
 
 static void check_evidence(struct span reply) {
-  const struct evidence_policy lenient = {true, 1790000000, 0}, strict = {false, 1790000000, 3600};
+  const struct evidence_policy lenient = {.allow_simulated = true, .now = 1790000000},
+                               strict = {.now = 1790000000, .max_age = 3600};
   struct evidence_verdict v;
   struct buf text = buf_new(65536), other = buf_new(65536);
   enum result r = evidence_check(reply, &lenient, &text, &v);

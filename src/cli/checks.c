@@ -1,5 +1,6 @@
 #include "cli/checks.h"
 
+#include <jansson.h>
 #include <stddef.h>
 
 #include "base/base64.h"
@@ -60,31 +61,6 @@ static const char *read_response(struct span text, struct checks_response *r) {
   return members_end(rest) ? NULL : "the response cannot be taken apart";
 }
 
-/* ---- the policy ---- */
-
-static bool is_list_of_strings(const json_t *value) {
-  bool legal = json_is_array(value);
-  for (size_t i = 0; legal && i < json_array_size(value); i++) legal = json_is_string(json_array_get(value, i));
-  return legal;
-}
-
-/* A misspelt member must not make the policy more lenient. */
-const char *checks_policy_problem(json_t *policy) {
-  const char *name = NULL;
-  json_t *value = NULL;
-  if (!json_is_object(policy)) return "not a JSON object";
-  json_object_foreach(policy, name, value) {
-    if (strcmp(name, "max_age_s") == 0) {
-      if (!json_is_integer(value) || json_integer_value(value) < 1) return "max_age_s is not a number of seconds";
-    } else if (strcmp(name, "engines") == 0 || strcmp(name, "tees") == 0 || strcmp(name, "isolation") == 0) {
-      if (!is_list_of_strings(value)) return "engines, tees and isolation are lists of strings";
-    } else {
-      return "members are engines, tees, isolation and max_age_s, nothing else";
-    }
-  }
-  return NULL;
-}
-
 /* ---- checks: each says what it found in `detail` ---- */
 
 typedef enum verdict check(struct checks *c, struct buf *detail);
@@ -108,15 +84,12 @@ static void put_instant(struct buf *b, uint64_t seconds) {
     buf_put_text(b, "far in the future");
 }
 
-static uint64_t policy_number(const struct checks *c, const char *name) {
-  return (uint64_t)json_integer_value(json_object_get(c->policy, name));
-}
-
 static enum verdict check_attestation(struct checks *c, struct buf *detail) {
   if (c->attestation.path == NULL) return not_made(detail, "needs --attestation: no key can be trusted without it");
-  struct evidence_policy policy = {c->allow_simulated, c->at, policy_number(c, "max_age_s")};
+  c->policy.allow_simulated = c->allow_simulated;
+  c->policy.now = c->at;
   c->evidence_text = buf_new(2 * c->attestation.bytes.len);
-  enum result r = evidence_check(buf_span(&c->attestation.bytes), &policy, &c->evidence_text, &c->evidence);
+  enum result r = evidence_check(buf_span(&c->attestation.bytes), &c->policy, &c->evidence_text, &c->evidence);
   if (r != RESULT_OK)
     return found(false, detail, c->evidence.problem != NULL ? c->evidence.problem : result_sentence(r));
   c->attested = true;
@@ -166,23 +139,17 @@ static enum verdict check_document(struct checks *c, struct buf *detail) {
   return found(agree, detail, "receipt and document name different engines, TEEs or isolation profiles");
 }
 
-static bool listed(const struct checks *c, const char *list, struct span value) {
-  const json_t *names = json_object_get(c->policy, list);
-  if (names == NULL) return true;
-  for (size_t i = 0; i < json_array_size(names); i++) {
-    if (span_is(value, json_string_value(json_array_get(names, i)))) return true;
-  }
-  return false;
-}
-
 static enum verdict check_policy(struct checks *c, struct buf *detail) {
   buf_printf(detail, "tee %.*s, isolation %.*s, engine %.*s", (int)c->claims.tee.len, (const char *)c->claims.tee.data,
              (int)c->claims.isolation.len, (const char *)c->claims.isolation.data, (int)c->claims.engine.len,
              (const char *)c->claims.engine.data);
-  if (c->policy == NULL) return VERDICT_NOT_ASKED;
-  if (!listed(c, "engines", c->claims.engine)) return found(false, detail, "the policy does not list the engine");
-  if (!listed(c, "tees", c->claims.tee)) return found(false, detail, "the policy does not list the TEE");
-  return found(listed(c, "isolation", c->claims.isolation), detail, "the policy does not list the isolation profile");
+  if (!c->has_policy) return VERDICT_NOT_ASKED;
+  if (!policy_accepts_name(&c->policy.engines, c->claims.engine))
+    return found(false, detail, "the policy does not list the engine");
+  if (!policy_accepts_name(&c->policy.tees, c->claims.tee))
+    return found(false, detail, "the policy does not list the TEE");
+  return found(policy_accepts_name(&c->policy.isolation, c->claims.isolation), detail,
+               "the policy does not list the isolation profile");
 }
 
 static enum verdict check_time(struct checks *c, struct buf *detail) {
@@ -439,6 +406,4 @@ void checks_free(struct checks *c) {
   struct buf *const bufs[] = {&c->response_file.bytes, &c->script.bytes,  &c->input.bytes, &c->output.bytes,
                               &c->attestation.bytes,   &c->evidence_text, &c->receipt_text};
   for (size_t i = 0; i < COUNT(bufs); i++) buf_free(bufs[i]);
-  json_decref(c->policy);
-  c->policy = NULL;
 }

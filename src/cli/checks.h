@@ -4,8 +4,6 @@
  */
 #pragma once
 
-#include <jansson.h>
-
 #include "evidence/evidence.h"
 #include "receipt/receipt.h"
 
@@ -32,7 +30,8 @@ struct checks {
   struct receipt_limits limits;
   uint64_t at; /* Unix seconds */
   bool allow_simulated;
-  json_t *policy;  /* NULL: none; else checks_policy_problem found none */
+  struct evidence_policy policy; /* but for `now` and `allow_simulated` */
+  bool has_policy;
   unsigned waived; /* bits: numbers of checks */
   /* What the checks found so far. */
   struct checks_response response;
@@ -54,8 +53,5 @@ enum verdict checks_make(struct checks *c, size_t i, struct buf *detail);
 bool checks_stands(enum verdict v);
 /* Whether the attested key is one that no hardware vouches for. */
 bool checks_simulated(const struct checks *c);
-
-/* NULL, or what is wrong with a policy (NULL itself included). */
-const char *checks_policy_problem(json_t *policy);
 
 void checks_free(struct checks *c);

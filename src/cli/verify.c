@@ -258,11 +258,12 @@ static bool read_file(struct command *c, struct checks_file *file) {
 static bool read_policy(struct command *c) {
   if (!read_file(c, &c->policy_file)) return false;
   if (c->policy_file.path == NULL) return true;
-  struct span text = buf_span(&c->policy_file.bytes);
-  c->q.policy = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-  const char *problem = checks_policy_problem(c->q.policy);
-  if (problem != NULL) cli_complain(c->verb, "%s: %s", c->policy_file.path, problem);
-  return problem == NULL;
+  struct buf problem = buf_new(DETAIL_MAX);
+  c->q.has_policy = policy_read(buf_span(&c->policy_file.bytes), &c->q.policy, &problem) == RESULT_OK;
+  if (!c->q.has_policy)
+    cli_complain(c->verb, "%s: %.*s", c->policy_file.path, (int)problem.len, (const char *)problem.data);
+  buf_free(&problem);
+  return c->q.has_policy;
 }
 
 static struct receipt_limits default_limits(void) {

@@ -103,27 +103,47 @@ static const struct evidence_verifier *find_verifier(const json_t *evidence) {
   return NULL;
 }
 
+/* The verifier makes its checks; NULL unless it was not even asked. */
 static const char *check_binding(const json_t *evidence, const struct evidence_verifier *verifier, struct span document,
-                                 const struct evidence_policy *policy) {
+                                 const struct evidence_policy *policy, struct evidence_report *report) {
   const struct span bound[] = {span_of(BINDING, sizeof BINDING), document};
   uint8_t report_data[EVIDENCE_REPORT_DATA];
   const char *text = string_of(evidence, "raw"), *problem = "the evidence is not base64url";
   struct buf raw = buf_new(RAW_MAX);
   if (text != NULL && base64_get_url(&raw, span_text(text)) == RESULT_OK) {
-    problem = hash_sha512(bound, COUNT(bound), report_data) == RESULT_OK
-                  ? verifier->check(buf_span(&raw), report_data, policy)
-                  : "hashing failed";
+    problem = hash_sha512(bound, COUNT(bound), report_data) == RESULT_OK ? NULL : "hashing failed";
+    if (problem == NULL) verifier->check(buf_span(&raw), report_data, policy, report);
   }
   buf_free(&raw);
   return problem;
 }
 
-static const char *check_age(uint64_t issued_at, const struct evidence_policy *policy) {
+static const char *find_age_problem(uint64_t issued_at, const struct evidence_policy *policy) {
   if (issued_at > policy->now && issued_at - policy->now > EVIDENCE_CLOCK_SKEW)
     return "the document is from the future";
   if (policy->max_age > 0 && issued_at < policy->now && policy->now - issued_at > policy->max_age)
     return "the document is too old";
   return NULL;
+}
+
+/* What the policy asks of the document, which the evidence binds. */
+static void check_document(const struct evidence_verdict *v, const struct evidence_policy *policy,
+                           struct evidence_report *report) {
+  const char *problem = find_age_problem(v->issued_at, policy);
+  if (problem != NULL)
+    report_fail(report, "age", "%s", problem);
+  else
+    report_ok(report, "age", "%s", policy->max_age > 0 ? "young enough" : "any");
+  if (policy_accepts_name(&policy->isolation, v->isolation))
+    report_ok(report, "isolation", "%.*s", (int)v->isolation.len, (const char *)v->isolation.data);
+  else
+    report_fail(report, "isolation", "the policy does not list the isolation profile");
+}
+
+static const char *verdict_of(const struct evidence_report *report) {
+  const struct report_line *worst = report_worst(report);
+  if (report_good(report)) return NULL;
+  return worst != NULL ? worst->value : "the report of the evidence is not complete";
 }
 
 /* The document's bytes, decoded to the front of `text`, and its hash; the reply's own idea of that hash must agree. */
@@ -155,8 +175,11 @@ static const char *check_reply(const json_t *reply, const struct evidence_policy
   const struct evidence_verifier *verifier = find_verifier(evidence);
   if (verifier == NULL) return "there is no verifier for this kind of evidence";
   if (!span_is(v->tee, verifier->tee)) return "the document names another kind of TEE than its evidence";
-  problem = check_binding(evidence, verifier, bytes, policy);
-  return problem != NULL ? problem : check_age(v->issued_at, policy);
+  problem = check_binding(evidence, verifier, bytes, policy, &v->report);
+  if (problem != NULL) return problem;
+  if (v->report.count == 0) return "nothing was checked";
+  check_document(v, policy, &v->report);
+  return verdict_of(&v->report);
 }
 
 enum result evidence_check(struct span reply, const struct evidence_policy *policy, struct buf *text,

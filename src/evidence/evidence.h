@@ -1,20 +1,16 @@
 /*
- * Checks evidence: pure functions of (bytes, policy, now). No clock, no file, no network in here. One verifier a file
- * (sim.c; others to come).
+ * Checks evidence: pure functions of (bytes, policy, now). No clock, no file, no network in here. One verifier a kind
+ * of evidence (verifier.h).
  */
 #pragma once
 
 #include "crypto/agree.h"
 #include "crypto/hash.h"
 #include "crypto/sign.h"
+#include "evidence/policy.h"
+#include "evidence/report.h"
 
 #define EVIDENCE_CLOCK_SKEW 300u /* seconds that a document may be ahead of the verifier's clock */
-
-struct evidence_policy {
-  bool allow_simulated;
-  uint64_t now;     /* Unix seconds */
-  uint64_t max_age; /* seconds since the document's iat; 0: any */
-};
 
 /* What a checked attestation document says. Spans point into `text`. */
 struct evidence_verdict {
@@ -22,7 +18,8 @@ struct evidence_verdict {
   uint8_t document_sha256[HASH_SIZE];
   struct span tee, engine, isolation, nonce;
   uint64_t issued_at;
-  const char *problem; /* why RESULT_NOT_VERIFIED, a sentence; NULL otherwise */
+  struct evidence_report report; /* of the evidence, and of the document behind it */
+  const char *problem;           /* why RESULT_NOT_VERIFIED, a sentence (maybe the report's); NULL otherwise */
 };
 
 /* Reads an attestation reply (GET /attestation) and checks that its evidence binds its document, and that the policy

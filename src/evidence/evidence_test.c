@@ -105,7 +105,7 @@ static void test_age(void **state) {
   (void)state;
   struct reply r = genuine(DOCUMENT);
   struct buf b = put_reply(&r);
-  struct evidence_policy p = {true, NOW + 3600, 3600};
+  struct evidence_policy p = {.allow_simulated = true, .now = NOW + 3600, .max_age = 3600};
   expect_accepted(buf_span(&b), &p);
   p.now++;
   expect_refused(buf_span(&b), &p, "the document is too old");

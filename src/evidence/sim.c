@@ -12,17 +12,20 @@ static bool binds(const json_t *evidence, const uint8_t report_data[EVIDENCE_REP
          memcmp(bound, report_data, sizeof bound) == 0;
 }
 
-static const char *check_sim(struct span raw, const uint8_t report_data[EVIDENCE_REPORT_DATA],
-                             const struct evidence_policy *policy) {
-  if (!policy->allow_simulated) return "the evidence is simulated: no hardware vouches for the key";
+static void check_sim(struct span raw, const uint8_t report_data[EVIDENCE_REPORT_DATA],
+                      const struct evidence_policy *policy, struct evidence_report *report) {
+  if (!policy->allow_simulated) {
+    report_fail(report, "hardware", "the evidence is simulated: no hardware vouches for the key");
+    return;
+  }
   json_t *evidence = json_loadb((const char *)raw.data, raw.len, JSON_REJECT_DUPLICATES, NULL);
-  const char *problem = NULL;
   if (!json_is_true(json_object_get(evidence, "simulated")))
-    problem = "the simulated evidence is not well-formed";
+    report_fail(report, "format", "the simulated evidence is not well-formed");
   else if (!binds(evidence, report_data))
-    problem = "the evidence is for another document";
+    report_fail(report, "report_data", "the evidence is for another document");
+  else
+    report_ok(report, "report_data", "the document's, by no hardware");
   json_decref(evidence);
-  return problem;
 }
 
 const struct evidence_verifier evidence_sim = {"sim", "application/vnd.neocompute.sim-evidence+json", check_sim};

@@ -7,9 +7,10 @@
 
 struct evidence_verifier {
   const char *tee, *media_type;
-  /* Whether the evidence vouches for `report_data`: NULL, or the problem as a sentence. */
-  const char *(*check)(struct span raw, const uint8_t report_data[EVIDENCE_REPORT_DATA],
-                       const struct evidence_policy *policy);
+  /* Makes all checks of this kind of evidence, a line of the report each: whether it vouches for `report_data`, and
+   * whether the policy takes what it vouches for. A check that cannot be made is reported as skipped. */
+  void (*check)(struct span raw, const uint8_t report_data[EVIDENCE_REPORT_DATA], const struct evidence_policy *policy,
+                struct evidence_report *report);
 };
 
 extern const struct evidence_verifier evidence_sim;
