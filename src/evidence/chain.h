@@ -32,7 +32,7 @@ void chain_free(struct chain *chain);
 
 struct chain_request {
   X509 *leaf;                   /* borrowed, as all */
-  const struct chain *pools[2]; /* where intermediates and root may come from; may be NULL, may hold the leaf */
+  const struct chain *pools[3]; /* where intermediates and root may come from; may be NULL, may hold the leaf */
   struct roots roots;           /* the chain ends at a certificate that has one of these hashes */
   uint64_t now;                 /* Unix seconds; every certificate and every list has to be valid then */
   /* If there is any, every certificate of the chain has to be covered by one that its issuer signed. DER or PEM. */

@@ -37,16 +37,15 @@ struct policy_names {
   char items[POLICY_LIST_MAX][POLICY_NAME_MAX + 1];
 };
 
-/* Of Intel's TCB levels, from best to worst. */
-#define POLICY_TCB_LIST(X)                                                            \
-  X(UP_TO_DATE, "UpToDate")                                                           \
-  X(SW_HARDENING_NEEDED, "SWHardeningNeeded")                                         \
-  X(CONFIGURATION_NEEDED, "ConfigurationNeeded")                                      \
-  X(CONFIGURATION_AND_SW_HARDENING_NEEDED, "ConfigurationAndSWHardeningNeeded")       \
-  X(TD_RELAUNCH_ADVISED, "TDRelaunchAdvised")                                         \
-  X(TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED, "TDRelaunchAdvisedConfigurationNeeded") \
-  X(OUT_OF_DATE, "OutOfDate")                                                         \
-  X(OUT_OF_DATE_CONFIGURATION_NEEDED, "OutOfDateConfigurationNeeded")                 \
+/* Of Intel's TCB levels, from best to worst. There is no TDRelaunchAdvised: a domain that a module launched while it
+ * was out of date stays OutOfDate, whatever has been updated since. */
+#define POLICY_TCB_LIST(X)                                                      \
+  X(UP_TO_DATE, "UpToDate")                                                     \
+  X(SW_HARDENING_NEEDED, "SWHardeningNeeded")                                   \
+  X(CONFIGURATION_NEEDED, "ConfigurationNeeded")                                \
+  X(CONFIGURATION_AND_SW_HARDENING_NEEDED, "ConfigurationAndSWHardeningNeeded") \
+  X(OUT_OF_DATE, "OutOfDate")                                                   \
+  X(OUT_OF_DATE_CONFIGURATION_NEEDED, "OutOfDateConfigurationNeeded")           \
   X(REVOKED, "Revoked")
 #define POLICY_TCB_ENUM(id, name) POLICY_TCB_##id,
 enum policy_tcb { POLICY_TCB_LIST(POLICY_TCB_ENUM) POLICY_TCB_COUNT };
@@ -65,7 +64,7 @@ struct evidence_policy {
   uint32_t tcb_statuses;       /* a bit (1 << enum policy_tcb) each; 0: only UpToDate. Revoked is never accepted */
   uint32_t min_tcb_evaluation; /* of collateral: tcbEvaluationDataNumber */
   struct {
-    struct policy_list mrenclave, mrsigner; /* the one, or the other with product and version */
+    struct policy_list mrenclave, mrsigner; /* at least one; mrsigner with product and version */
     uint32_t prod_id, min_svn;
   } sgx;
   struct {

@@ -8,8 +8,8 @@
 #include "base/result.h"
 #include "evidence/policy.h"
 
-#define REPORT_LINES_MAX 64u
-#define REPORT_VALUE_MAX 224u /* longer values are cut */
+#define REPORT_LINES_MAX 48u
+#define REPORT_VALUE_MAX 512u /* longer values are cut */
 
 enum report_state { REPORT_OK, REPORT_FAILED, REPORT_SKIPPED };
 

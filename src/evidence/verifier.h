@@ -13,4 +13,7 @@ struct evidence_verifier {
                 struct evidence_report *report);
 };
 
+/* Intel's DCAP quotes, raw; Intel's collateral comes with the policy (collateral.h), and without it what it is needed
+ * for is skipped. */
+extern const struct evidence_verifier evidence_sgx, evidence_tdx;
 extern const struct evidence_verifier evidence_sim;
