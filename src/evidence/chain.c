@@ -216,6 +216,17 @@ bool chain_issuer(const X509 *certificate, char *out, size_t size) {
   return common_name(X509_get_issuer_name(certificate), out, size);
 }
 
+X509 *chain_find(const struct chain *chain, const char *name) {
+  X509 *found = NULL;
+  for (size_t i = 0; i < chain->count; i++) {
+    char subject[128];
+    if (!chain_subject(chain->certificate[i], subject, sizeof subject) || strcmp(subject, name) != 0) continue;
+    if (found != NULL) return NULL;
+    found = chain->certificate[i];
+  }
+  return found;
+}
+
 /* ---- signatures ---- */
 
 static const struct curve {

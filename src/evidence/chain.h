@@ -47,6 +47,8 @@ const char *must_use chain_verify(const struct chain_request *request);
 bool must_use chain_fingerprint(const X509 *certificate, uint8_t out[POLICY_ROOT]);
 /* What the extension's OCTET STRING holds, still in the certificate's memory. False unless it is there exactly once. */
 bool must_use chain_extension(const X509 *certificate, const char *oid, struct span *value);
+/* The one certificate whose subject has this common name, borrowed; NULL if there is none or more than one. */
+X509 *chain_find(const struct chain *chain, const char *name);
 /* The subject's (or issuer's) common name; false unless it has exactly one, of printable ASCII, that fits. */
 bool must_use chain_subject(const X509 *certificate, char *out, size_t size);
 bool must_use chain_issuer(const X509 *certificate, char *out, size_t size);

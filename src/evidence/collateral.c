@@ -86,10 +86,8 @@ static const char *find_date_problem(const json_t *json, uint64_t now) {
 
 const char *collateral_problem(const struct collateral *c, const struct collateral_statement *s,
                                const struct evidence_policy *policy) {
-  char name[64] = "";
-  X509 *signer = s->issuers.certificate[0];
-  if (!chain_subject(signer, name, sizeof name) || strcmp(name, TCB_SIGNER) != 0)
-    return "its first certificate is not " TCB_SIGNER;
+  X509 *signer = chain_find(&s->issuers, TCB_SIGNER);
+  if (signer == NULL) return "its certificates do not hold one " TCB_SIGNER;
   const struct chain_request request = {.leaf = signer,
                                         .pools = {&s->issuers, &c->pck_issuers},
                                         .roots = roots_of(ROOTS_INTEL_SGX, policy),

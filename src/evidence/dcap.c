@@ -33,21 +33,16 @@ static void line(struct inspection *i, const char *name, const char *problem, co
 /* NULL, or why there is no certificate of the platform. */
 static const char *find_leaf(struct inspection *i) {
   const struct quote *q = &i->quote;
-  if (q->certification >= QUOTE_PCK_LEAF) {
-    if (!chain_add(&i->own, q->certificates)) return "the quote's certificates cannot be read";
-    i->leaf = i->own.certificate[0];
-  } else if (i->collateral.pck.count > 0) {
-    i->leaf = i->collateral.pck.certificate[0];
-  } else {
-    return "neither the quote nor the collateral holds the platform's certificate";
-  }
-  return NULL;
+  const bool inside = q->certification >= QUOTE_PCK_LEAF;
+  if (inside && !chain_add(&i->own, q->certificates)) return "the quote's certificates cannot be read";
+  i->leaf = chain_find(inside ? &i->own : &i->collateral.pck, PCK_NAME);
+  if (i->leaf != NULL) return NULL;
+  return inside ? "the quote's certificates do not hold one " PCK_NAME
+                : "neither the quote nor the collateral holds one " PCK_NAME;
 }
 
-static const char *find_name_problem(X509 *leaf) {
-  char subject[64] = "", issuer[64] = "";
-  if (!chain_subject(leaf, subject, sizeof subject) || strcmp(subject, PCK_NAME) != 0)
-    return "the certificate is not a " PCK_NAME;
+static const char *find_issuer_problem(const X509 *leaf) {
+  char issuer[64] = "";
   bool known = chain_issuer(leaf, issuer, sizeof issuer) &&
                (strcmp(issuer, "Intel SGX PCK Platform CA") == 0 || strcmp(issuer, "Intel SGX PCK Processor CA") == 0);
   return known ? NULL : "the certificate's issuer is not one of Intel's for platforms";
@@ -55,17 +50,16 @@ static const char *find_name_problem(X509 *leaf) {
 
 static struct chain_request pck_request(const struct inspection *i) {
   const struct collateral *c = &i->collateral;
-  return (struct chain_request){
-      .leaf = i->leaf,
-      .pools = {i->own.count > 1 ? &i->own : &c->pck_issuers, i->own.count > 0 ? &c->pck_issuers : &c->pck},
-      .roots = roots_of(ROOTS_INTEL_SGX, i->policy),
-      .now = i->policy->now,
-      .crls = {c->crls[0], c->crls[1]}};
+  return (struct chain_request){.leaf = i->leaf,
+                                .pools = {&i->own, &c->pck_issuers, &c->pck},
+                                .roots = roots_of(ROOTS_INTEL_SGX, i->policy),
+                                .now = i->policy->now,
+                                .crls = {c->crls[0], c->crls[1]}};
 }
 
 static void check_platform(struct inspection *i) {
   const char *problem = find_leaf(i);
-  if (problem == NULL) problem = find_name_problem(i->leaf);
+  if (problem == NULL) problem = find_issuer_problem(i->leaf);
   struct chain_request request = pck_request(i);
   if (problem == NULL) problem = chain_verify(&request);
   line(i, "pck_chain", problem, "to a pinned root of Intel's");
