@@ -1,0 +1,49 @@
+/*
+ * An Intel of our own: root, platforms' CA, a platform, quoting enclave, TCB signer, revocation lists. What it signs is
+ * made like the real thing and is worth nothing, unless a policy pins its root. For tests, fuzzing and bench.
+ */
+#pragma once
+
+#include "base/result.h"
+
+#define FORGE_NOW 1790000000u /* 2026-09-21T14:13:20Z; what it makes is valid two weeks before and after */
+#define FORGE_COMPONENTS \
+  { 5, 5, 2, 2, 3, 1, 0, 3 }
+
+struct forge_vendor {
+  const char *ca, *pck, *signer; /* common names */
+  uint8_t component[16];
+  uint16_t pce_svn;
+  bool ca_revoked, pck_revoked, signer_revoked;
+  struct span extension; /* instead of the platform's SGX extension */
+};
+
+/* Reports as they are before they are signed: a test may change anything. */
+struct forge_quote {
+  unsigned version, type, certification;
+  bool tdx;
+  size_t body_size;
+  uint8_t body[648], qe_report[384]; /* the latter's report data are the forge's, but for what is xored to them */
+  uint8_t spoil_key[64];
+  size_t trailing;
+};
+
+struct forge;
+
+/* The usual vendor: all names right, up to date. */
+struct forge_vendor forge_vendor(void);
+/* NULL if OpenSSL fails. */
+struct forge *forge_new(const struct forge_vendor *vendor);
+void forge_free(struct forge *f);
+/* The SHA-256 of the root. */
+void forge_root(const struct forge *f, uint8_t out[32]);
+
+/* A quote that all is well with: kinds are 3 (SGX), 4 (TDX 1.0), 40 (SGX in version 4), 51, 52, 53 (version 5). */
+struct forge_quote forge_quote(unsigned kind, const uint8_t report_data[64]);
+void forge_put_quote(struct forge *f, const struct forge_quote *quote, struct buf *out);
+
+/* What it says about that platform, and about that quoting enclave. */
+const char *forge_tcb_info(bool tdx);
+const char *forge_qe_identity(bool tdx);
+/* Signs the two and puts all of the collateral. */
+void forge_put_collateral(struct forge *f, const char *tcb_info, const char *qe_identity, struct buf *out);
