@@ -1,18 +1,18 @@
-/* Intel's evidence, made by an Intel of our own (tests/forge.h): what is right in all, and each thing that may be
+/* Intel's evidence, made by an Intel of our own (tests/intel.h): what is right in all, and each thing that may be
  * wrong. */
 #include "evidence/verifier.h"
 
 #include "crypto/testing.h"
 #include "evidence/chain.h"
-#include "forge.h"
+#include "intel.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 static const uint8_t report_data[64] = "the hash of a document";
 
 struct scene {
-  struct forge_vendor vendor;
-  struct forge_quote quote;
+  struct intel_vendor vendor;
+  struct intel_quote quote;
   struct evidence_policy policy;
   const char *from, *to; /* in TCB info or QE identity, before they are signed */
   bool no_collateral;
@@ -25,8 +25,8 @@ static struct policy_list listed(uint8_t fill, size_t size) {
 }
 
 static struct scene genuine(unsigned kind) {
-  struct scene s = {.vendor = forge_vendor(), .quote = forge_quote(kind, report_data)};
-  s.policy.now = FORGE_NOW;
+  struct scene s = {.vendor = intel_vendor(), .quote = intel_quote(kind, report_data)};
+  s.policy.now = INTEL_NOW;
   s.policy.root_count = 1;
   s.policy.sgx.mrenclave = listed(0xe1, 32);
   s.policy.tdx.mrtd = listed(0xd0, 48);
@@ -43,12 +43,12 @@ static void replace(const char *text, const char *from, const char *to, struct b
   buf_put_u8(out, 0);
 }
 
-static void put_scene(const struct scene *s, struct forge *f, struct buf *quote, struct buf *collateral) {
+static void put_scene(const struct scene *s, struct intel *f, struct buf *quote, struct buf *collateral) {
   struct buf info = buf_new(16384), qe = buf_new(16384);
-  replace(forge_tcb_info(s->quote.tdx), s->from, s->to, &info);
-  replace(forge_qe_identity(s->quote.tdx), s->from, s->to, &qe);
-  forge_put_quote(f, &s->quote, quote);
-  forge_put_collateral(f, (const char *)info.data, (const char *)qe.data, collateral);
+  replace(intel_tcb_info(s->quote.tdx), s->from, s->to, &info);
+  replace(intel_qe_identity(s->quote.tdx), s->from, s->to, &qe);
+  intel_put_quote(f, &s->quote, quote);
+  assert_true(intel_put_collateral(f, (const char *)info.data, (const char *)qe.data, collateral));
   buf_free(&info);
   buf_free(&qe);
 }
@@ -59,15 +59,15 @@ static const struct evidence_verifier *verifier_of(const struct scene *s) {
 
 static struct evidence_report play(struct scene *s) {
   struct evidence_report report = {0};
-  struct forge *f = forge_new(&s->vendor);
+  struct intel *f = intel_new(&s->vendor);
   struct buf quote = buf_new(65536), collateral = buf_new(65536);
   put_scene(s, f, &quote, &collateral);
-  forge_root(f, s->policy.roots[0]);
+  intel_root(f, s->policy.roots[0]);
   s->policy.collateral = s->no_collateral ? span_of(NULL, 0) : buf_span(&collateral);
   verifier_of(s)->check(buf_span(&quote), report_data, &s->policy, &report);
   buf_free(&quote);
   buf_free(&collateral);
-  forge_free(f);
+  intel_free(f);
   return report;
 }
 
@@ -435,10 +435,10 @@ static void test_every_byte(void **state) {
   static const unsigned some[] = {3, 53};
   for (size_t k = 0; k < COUNT(some); k++) {
     struct scene s = genuine(some[k]);
-    struct forge *f = forge_new(&s.vendor);
+    struct intel *f = intel_new(&s.vendor);
     struct buf quote = buf_new(65536), collateral = buf_new(65536);
     put_scene(&s, f, &quote, &collateral);
-    forge_root(f, s.policy.roots[0]);
+    intel_root(f, s.policy.roots[0]);
     s.policy.collateral = buf_span(&collateral);
     size_t pem = find(&quote, BEGIN), end = find(&quote, END) + sizeof END - 1, same = 0;
     struct chain leaf = {0};
@@ -459,7 +459,7 @@ static void test_every_byte(void **state) {
       expect_bad(&s, span_of(quote.data, len), "cut to", len);
     buf_free(&quote);
     buf_free(&collateral);
-    forge_free(f);
+    intel_free(f);
   }
 }
 
@@ -468,10 +468,10 @@ static void test_collateral_cannot_be_bent(void **state) {
   (void)state;
   struct scene s = genuine(4);
   s.vendor.component[0] = 4; /* out of date */
-  struct forge *f = forge_new(&s.vendor);
+  struct intel *f = intel_new(&s.vendor);
   struct buf quote = buf_new(65536), collateral = buf_new(65536);
   put_scene(&s, f, &quote, &collateral);
-  forge_root(f, s.policy.roots[0]);
+  intel_root(f, s.policy.roots[0]);
   s.policy.collateral = buf_span(&collateral);
   for (size_t i = 0; i < collateral.len; i += 7) {
     collateral.data[i] ^= 1 << i % 8;
@@ -480,16 +480,16 @@ static void test_collateral_cannot_be_bent(void **state) {
   }
   buf_free(&quote);
   buf_free(&collateral);
-  forge_free(f);
+  intel_free(f);
 }
 
 static void test_wrong_kind(void **state) {
   (void)state;
   struct scene s = genuine(3);
-  struct forge *f = forge_new(&s.vendor);
+  struct intel *f = intel_new(&s.vendor);
   struct buf quote = buf_new(65536);
   struct evidence_report r = {0};
-  forge_put_quote(f, &s.quote, &quote);
+  intel_put_quote(f, &s.quote, &quote);
   evidence_tdx.check(buf_span(&quote), report_data, &s.policy, &r);
   assert_int_equal(r.count, 1);
   assert_string_equal(r.lines[0].value, "the quote is from another kind of TEE");
@@ -502,7 +502,7 @@ static void test_wrong_kind(void **state) {
     assert_false(report_good(&r));
   }
   buf_free(&quote);
-  forge_free(f);
+  intel_free(f);
 }
 
 int main(void) {

@@ -1,4 +1,4 @@
-#include "forge.h"
+#include "intel.h"
 
 #include <jansson.h>
 #include <openssl/bn.h>
@@ -18,7 +18,7 @@ struct identity {
   X509 *certificate;
 };
 
-struct forge {
+struct intel {
   struct identity root, ca, pck, signer;
   EVP_PKEY *attestation;
   X509_CRL *root_crl, *pck_crl;
@@ -58,8 +58,8 @@ static void certify(struct identity *subject, const char *name, long serial, con
   subject->key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
   must(c != NULL && subject->key != NULL && X509_set_version(c, X509_VERSION_3) == 1);
   must(ASN1_INTEGER_set(X509_get_serialNumber(c), serial) == 1 && X509_set_pubkey(c, subject->key) == 1);
-  must(ASN1_TIME_set(X509_getm_notBefore(c), (time_t)FORGE_NOW - TWO_WEEKS) != NULL &&
-       ASN1_TIME_set(X509_getm_notAfter(c), (time_t)FORGE_NOW + TWO_WEEKS) != NULL);
+  must(ASN1_TIME_set(X509_getm_notBefore(c), (time_t)INTEL_NOW - TWO_WEEKS) != NULL &&
+       ASN1_TIME_set(X509_getm_notAfter(c), (time_t)INTEL_NOW + TWO_WEEKS) != NULL);
   set_name(X509_get_subject_name(c), name);
   subject->certificate = c;
   must(X509_set_issuer_name(c, X509_get_subject_name(issuer->certificate)) == 1);
@@ -72,8 +72,8 @@ static void certify(struct identity *subject, const char *name, long serial, con
 
 static X509_CRL *revoke(const struct identity *issuer, const struct identity *const revoked[2]) {
   X509_CRL *crl = X509_CRL_new();
-  ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)FORGE_NOW - TWO_WEEKS);
-  ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)FORGE_NOW + TWO_WEEKS);
+  ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)INTEL_NOW - TWO_WEEKS);
+  ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)INTEL_NOW + TWO_WEEKS);
   must(crl != NULL && X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1);
   must(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer->certificate)) == 1);
   must(X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, until) == 1);
@@ -111,7 +111,7 @@ static void put_pair(struct buf *b, const uint8_t *arcs, size_t depth, uint8_t t
   buf_free(&pair);
 }
 
-static void put_extension(struct buf *out, const struct forge_vendor *v) {
+static void put_extension(struct buf *out, const struct intel_vendor *v) {
   struct buf tcb = buf_new(1024), all = buf_new(2048);
   for (uint8_t i = 1; i <= 16; i++) {
     uint8_t number[2] = {0, v->component[i - 1]};
@@ -131,16 +131,16 @@ static void put_extension(struct buf *out, const struct forge_vendor *v) {
 
 /* ---- the vendor ---- */
 
-struct forge_vendor forge_vendor(void) {
-  return (struct forge_vendor){.ca = "Intel SGX PCK Platform CA",
+struct intel_vendor intel_vendor(void) {
+  return (struct intel_vendor){.ca = "Intel SGX PCK Platform CA",
                                .pck = "Intel SGX PCK Certificate",
                                .signer = "Intel SGX TCB Signing",
-                               .component = FORGE_COMPONENTS,
+                               .component = INTEL_COMPONENTS,
                                .pce_svn = 11};
 }
 
-struct forge *forge_new(const struct forge_vendor *v) {
-  struct forge *f = calloc(1, sizeof *f);
+struct intel *intel_new(const struct intel_vendor *v) {
+  struct intel *f = calloc(1, sizeof *f);
   struct buf extension = buf_new(4096);
   const struct span none = span_of(NULL, 0);
   must(f != NULL);
@@ -159,7 +159,7 @@ struct forge *forge_new(const struct forge_vendor *v) {
   return f;
 }
 
-void forge_free(struct forge *f) {
+void intel_free(struct intel *f) {
   if (f == NULL) return;
   const struct identity *const all[] = {&f->root, &f->ca, &f->pck, &f->signer};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -172,7 +172,7 @@ void forge_free(struct forge *f) {
   free(f);
 }
 
-void forge_root(const struct forge *f, uint8_t out[32]) {
+void intel_root(const struct intel *f, uint8_t out[32]) {
   must(X509_digest(f->root.certificate, EVP_sha256(), out, NULL) == 1);
 }
 
@@ -209,8 +209,8 @@ static void put_pem(struct buf *b, X509 *const *certificates, size_t count) {
 
 /* ---- quotes ---- */
 
-struct forge_quote forge_quote(unsigned kind, const uint8_t report_data[64]) {
-  struct forge_quote q = {.version = kind > 50 ? 5 : kind > 4 ? 4 : kind, .type = kind > 50 ? kind - 50 : 0};
+struct intel_quote intel_quote(unsigned kind, const uint8_t report_data[64]) {
+  struct intel_quote q = {.version = kind > 50 ? 5 : kind > 4 ? 4 : kind, .type = kind > 50 ? kind - 50 : 0};
   q.certification = 5;
   q.tdx = kind == 4 || kind > 51;
   q.body_size = !q.tdx ? 384 : kind == 53 ? 648 : 584;
@@ -239,7 +239,7 @@ static void put_u16(struct buf *b, unsigned v) {
   buf_put_u8(b, (uint8_t)(v >> 8));
 }
 
-static void put_certification(struct forge *f, const struct forge_quote *q, struct buf *b) {
+static void put_certification(struct intel *f, const struct intel_quote *q, struct buf *b) {
   X509 *const all[] = {f->pck.certificate, f->ca.certificate, f->root.certificate};
   struct buf data = buf_new(16384);
   if (q->certification >= 4)
@@ -253,7 +253,7 @@ static void put_certification(struct forge *f, const struct forge_quote *q, stru
 }
 
 /* From the quoting enclave's report on; the report vouches for key and authentication data. */
-static void put_qe(struct forge *f, const struct forge_quote *q, struct span key, struct buf *b) {
+static void put_qe(struct intel *f, const struct intel_quote *q, struct span key, struct buf *b) {
   static const uint8_t auth[32] = {0, 1, 2, 3};
   const struct span bound[] = {key, span_of(auth, sizeof auth)};
   uint8_t report[384], hash[64] = {0};
@@ -267,7 +267,7 @@ static void put_qe(struct forge *f, const struct forge_quote *q, struct span key
   put_certification(f, q, b);
 }
 
-void forge_put_quote(struct forge *f, const struct forge_quote *q, struct buf *out) {
+void intel_put_quote(struct intel *f, const struct intel_quote *q, struct buf *out) {
   struct buf data = buf_new(32768), qe = buf_new(32768);
   uint8_t point[65];
   size_t before = out->len, len = 0;
@@ -312,7 +312,7 @@ void forge_put_quote(struct forge *f, const struct forge_quote *q, struct buf *o
 #define OLD "\"tcbStatus\":\"OutOfDate\",\"advisoryIDs\":[\"INTEL-SA-00001\",\"INTEL-SA-00002\"]}"
 #define CURRENT "\"tcbStatus\":\"UpToDate\"}"
 
-const char *forge_tcb_info(bool tdx) {
+const char *intel_tcb_info(bool tdx) {
   if (!tdx)
     return "{\"id\":\"SGX\"," PLATFORM "\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":" SGX_SVN(
         5) ",\"pcesvn\":11}," CURRENT ",{\"tcb\":{\"sgxtcbcomponents\":" SGX_SVN(4) ",\"pcesvn\":5}," OLD "]}";
@@ -333,25 +333,25 @@ const char *forge_tcb_info(bool tdx) {
   ",{\"tcb\":{\"isvsvn\":6},\"tcbStatus\":\"OutOfDate\","                                                        \
   "\"advisoryIDs\":[\"INTEL-SA-00002\",\"INTEL-SA-00003\"]}]}"
 
-const char *forge_qe_identity(bool tdx) {
+const char *intel_qe_identity(bool tdx) {
   return tdx ? QE("TD_QE", "2") : QE("QE", "1");
 }
 
-static void set(json_t *object, const char *name, struct span text) {
-  must(json_object_set_new(object, name, json_stringn((const char *)text.data, text.len)) == 0);
+static bool set(json_t *object, const char *name, struct span text) {
+  return json_object_set_new(object, name, json_stringn((const char *)text.data, text.len)) == 0;
 }
 
 static void set_hex(json_t *object, const char *name, struct span bytes) {
   struct buf hex = buf_new(2 * bytes.len);
   text_put_hex(&hex, bytes);
-  set(object, name, buf_span(&hex));
+  must(set(object, name, buf_span(&hex)));
   buf_free(&hex);
 }
 
 static void set_chain(json_t *object, const char *name, X509 *const *certificates, size_t count) {
   struct buf pem = buf_new(16384);
   put_pem(&pem, certificates, count);
-  set(object, name, buf_span(&pem));
+  must(set(object, name, buf_span(&pem)));
   buf_free(&pem);
 }
 
@@ -363,16 +363,16 @@ static void set_crl(json_t *object, const char *name, X509_CRL *crl) {
   OPENSSL_free(der);
 }
 
-static void set_statement(json_t *object, struct forge *f, const char *const names[3], const char *text) {
+static bool set_statement(json_t *object, struct intel *f, const char *const names[3], const char *text) {
   uint8_t signature[64];
   X509 *const signers[] = {f->signer.certificate, f->root.certificate};
   sign(f->signer.key, span_text(text), signature);
-  set(object, names[0], span_text(text));
   set_hex(object, names[1], span_of(signature, sizeof signature));
   set_chain(object, names[2], signers, 2);
+  return set(object, names[0], span_text(text));
 }
 
-void forge_put_collateral(struct forge *f, const char *tcb_info, const char *qe_identity, struct buf *out) {
+bool intel_put_collateral(struct intel *f, const char *tcb_info, const char *qe_identity, struct buf *out) {
   static const char *const tcb[] = {"tcb_info", "tcb_info_signature", "tcb_info_issuer_chain"};
   static const char *const qe[] = {"qe_identity", "qe_identity_signature", "qe_identity_issuer_chain"};
   X509 *const pck[] = {f->pck.certificate, f->ca.certificate, f->root.certificate};
@@ -381,11 +381,11 @@ void forge_put_collateral(struct forge *f, const char *tcb_info, const char *qe_
   set_chain(object, "pck_certificate_chain", pck, 3);
   set_crl(object, "root_ca_crl", f->root_crl);
   set_crl(object, "pck_crl", f->pck_crl);
-  set_statement(object, f, tcb, tcb_info);
-  set_statement(object, f, qe, qe_identity);
+  bool put = set_statement(object, f, tcb, tcb_info) && set_statement(object, f, qe, qe_identity);
   char *text = json_dumps(object, 0);
   must(text != NULL);
-  buf_put_text(out, text);
+  if (put) buf_put_text(out, text);
   free(text);
   json_decref(object);
+  return put;
 }

@@ -316,5 +316,5 @@ int main(void) {
     print_message("NOT TESTED: there are no samples of evidence in %s (set EVIDENCE_SAMPLES)\n", folder);
     return 77; /* skipped, to CTest */
   }
-  return cmocka_run_group_tests_name("samples", tests, start_crypto, stop_crypto);
+  return cmocka_run_group_tests_name("dcap_samples", tests, start_crypto, stop_crypto);
 }
