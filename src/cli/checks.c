@@ -88,6 +88,7 @@ static enum verdict check_attestation(struct checks *c, struct buf *detail) {
   if (c->attestation.path == NULL) return not_made(detail, "needs --attestation: no key can be trusted without it");
   c->policy.allow_simulated = c->allow_simulated;
   c->policy.now = c->at;
+  c->policy.collateral = buf_span(&c->collateral.bytes);
   c->evidence_text = buf_new(2 * c->attestation.bytes.len);
   enum result r = evidence_check(buf_span(&c->attestation.bytes), &c->policy, &c->evidence_text, &c->evidence);
   if (r != RESULT_OK)
@@ -403,7 +404,7 @@ bool checks_simulated(const struct checks *c) {
 }
 
 void checks_free(struct checks *c) {
-  struct buf *const bufs[] = {&c->response_file.bytes, &c->script.bytes,  &c->input.bytes, &c->output.bytes,
-                              &c->attestation.bytes,   &c->evidence_text, &c->receipt_text};
+  struct buf *const bufs[] = {&c->response_file.bytes, &c->script.bytes,     &c->input.bytes,   &c->output.bytes,
+                              &c->attestation.bytes,   &c->collateral.bytes, &c->evidence_text, &c->receipt_text};
   for (size_t i = 0; i < COUNT(bufs); i++) buf_free(bufs[i]);
 }

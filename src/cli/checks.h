@@ -25,7 +25,7 @@ struct checks_response {
 
 struct checks {
   /* The question. */
-  struct checks_file response_file, script, input, output, attestation;
+  struct checks_file response_file, script, input, output, attestation, collateral;
   const char *entry, *user, *nonce; /* the last two may be NULL: not asked */
   struct receipt_limits limits;
   uint64_t at; /* Unix seconds */

@@ -150,6 +150,7 @@ FILE_SETTER(script)
 FILE_SETTER(input)
 FILE_SETTER(output)
 FILE_SETTER(attestation)
+FILE_SETTER(collateral)
 TEXT_SETTER(entry)
 TEXT_SETTER(user)
 TEXT_SETTER(nonce)
@@ -216,7 +217,8 @@ static const struct cli_option options[] = {
     {"script", "FILE", "the script, byte for byte as it was sent"},
     {"input", "FILE", "the input as it was sent ({} if none was)"},
     {"attestation", "FILE", "what GET /attestation answered"},
-    {"policy", "FILE", "which engines, TEEs and profiles count"},
+    {"collateral", "FILE", "what the TEE's vendor says of its platforms"},
+    {"policy", "FILE", "which engines, TEEs, measurements and profiles count"},
     {"at", "INSTANT", "judge by this time, not by this machine's clock"},
     {"allow-simulated", NULL, "take evidence that no hardware vouches for"},
     {"entry", "NAME", "the function that was to be called (main)"},
@@ -235,9 +237,9 @@ static const struct cli_option options[] = {
 
 /* In the order of options. */
 static setter *const setters[] = {
-    set_script, set_input,  set_attestation,   set_policy, set_at,      set_allow_simulated,
-    set_entry,  set_output, set_user,          set_nonce,  set_timeout, set_memory,
-    set_steps,  set_hosts,  set_deterministic, set_skip,   set_json};
+    set_script,          set_input, set_attestation, set_collateral,    set_policy, set_at,
+    set_allow_simulated, set_entry, set_output,      set_user,          set_nonce,  set_timeout,
+    set_memory,          set_steps, set_hosts,       set_deterministic, set_skip,   set_json};
 
 /* ---- files ---- */
 
@@ -297,7 +299,8 @@ static int parse(struct command *c, int argc, char **argv) {
     return CLI_USAGE;
   }
   bool read = read_file(c, &c->q.response_file) && read_file(c, &c->q.script) && read_file(c, &c->q.input) &&
-              read_file(c, &c->q.output) && read_file(c, &c->q.attestation) && read_policy(c);
+              read_file(c, &c->q.output) && read_file(c, &c->q.attestation) && read_file(c, &c->q.collateral) &&
+              read_policy(c);
   return read ? CLI_OK : CLI_USAGE;
 }
 

@@ -280,6 +280,11 @@ static bool holds(const struct evidence_report *r) {
   return true;
 }
 
+/* One bit of the byte. */
+static void flip(struct buf *b, size_t i) {
+  b->data[i] = (uint8_t)(b->data[i] ^ 1u << i % 8);
+}
+
 /* Without collateral the quote's certificates are all there are, so that each byte of them counts, too. Nobody reads
  * what is behind the quote, and PEM has bytes that say nothing: white space, and bits of base64's last digit. */
 static void test_every_byte(void **state) {
@@ -292,11 +297,11 @@ static void test_every_byte(void **state) {
     assert_null(quote_read(buf_span(&q.quote), &parsed));
     const size_t end = q.quote.len - parsed.trailing, pem = (size_t)(parsed.certificates.data - q.quote.data);
     for (size_t i = 0; i < end; i++) {
-      q.quote.data[i] ^= 1 << i % 8;
+      flip(&q.quote, i);
       struct evidence_report r = answer(&q, buf_span(&q.quote));
       if (holds(&r) && i < pem) fail_msg("%s: byte %zu", samples[some[k]].quote, i);
       idle += holds(&r);
-      q.quote.data[i] ^= 1 << i % 8;
+      flip(&q.quote, i);
     }
     assert_in_range(idle, 0, 200);
     print_message("%s: %zu bytes, %zu of them in PEM say nothing\n", samples[some[k]].quote, end, idle);

@@ -409,6 +409,11 @@ static void expect_bad(const struct scene *s, struct span quote, const char *wha
   if (report_good(&r)) fail_msg("%s %zu", what, at);
 }
 
+/* One bit of the byte. */
+static void flip(struct buf *b, size_t i) {
+  b->data[i] = (uint8_t)(b->data[i] ^ 1u << i % 8);
+}
+
 #define BEGIN "-----BEGIN CERTIFICATE-----"
 #define END "-----END CERTIFICATE-----"
 
@@ -447,12 +452,12 @@ static void test_every_byte(void **state) {
     assert_true(chain_fingerprint(leaf.certificate[0], was));
     chain_free(&leaf);
     for (size_t i = 0; i < end; i += i < pem || k == 0 ? 1 : 7) {
-      quote.data[i] ^= 1 << i % 8;
+      flip(&quote, i);
       if (i == pem - 6 || (i >= pem && same_leaf(span_of(quote.data + pem, quote.len - pem), was)))
         same++;
       else
         expect_bad(&s, buf_span(&quote), "byte", i);
-      quote.data[i] ^= 1 << i % 8;
+      flip(&quote, i);
     }
     assert_in_range(same, 0, 8 + sizeof END);
     for (size_t len = 0; len < quote.len; len += len < 60 ? 1 : 31)
@@ -474,9 +479,9 @@ static void test_collateral_cannot_be_bent(void **state) {
   intel_root(f, s.policy.roots[0]);
   s.policy.collateral = buf_span(&collateral);
   for (size_t i = 0; i < collateral.len; i += 7) {
-    collateral.data[i] ^= 1 << i % 8;
+    flip(&collateral, i);
     expect_bad(&s, buf_span(&quote), "collateral", i);
-    collateral.data[i] ^= 1 << i % 8;
+    flip(&collateral, i);
   }
   buf_free(&quote);
   buf_free(&collateral);
