@@ -2,6 +2,7 @@
  * wrong. */
 #include "evidence/verifier.h"
 
+#include "base/base64.h"
 #include "crypto/testing.h"
 #include "evidence/chain.h"
 #include "intel.h"
@@ -510,6 +511,55 @@ static void test_wrong_kind(void **state) {
   intel_free(f);
 }
 
+/* ---- the whole: an attestation reply ---- */
+
+#define DOCUMENT                                                                                                  \
+  "{\"build\":\"neocompute 0.1.0\",\"cnf\":{\"jwks\":[{\"crv\":\"P-256\",\"kty\":\"EC\","                         \
+  "\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\",\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA\"}," \
+  "{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM\"}]},\"eng\":\"e0\","  \
+  "\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":\"tdx\",\"ver\":1}"
+
+static void put_reply(struct buf *b, struct span quote) {
+  const struct span document = span_text(DOCUMENT);
+  uint8_t hash[HASH_SIZE];
+  assert_int_equal(hash_sha256(&document, 1, hash), RESULT_OK);
+  buf_put_text(b, "{\"document\":\"");
+  base64_put_url(b, document);
+  buf_put_text(b, "\",\"evidence\":{\"type\":\"tdx\",\"media_type\":\"application/vnd.intel.tdx-quote\",\"raw\":\"");
+  base64_put_url(b, quote);
+  buf_put_text(b, "\"},\"document_sha256\":\"");
+  text_put_hex(b, span_of(hash, sizeof hash));
+  buf_put_text(b, "\"}");
+}
+
+static void test_reply(void **state) {
+  (void)state;
+  const struct span bound[] = {span_of("neocompute-key-binding-v1", 26), span_text(DOCUMENT)};
+  struct scene s = genuine(4);
+  struct forged {
+    struct buf quote, collateral, reply, text;
+  } b = {buf_new(65536), buf_new(65536), buf_new(65536), buf_new(262144)};
+  struct intel *f = intel_new(&s.vendor);
+  struct evidence_verdict v;
+  assert_int_equal(hash_sha512(bound, 2, s.quote.body + 520), RESULT_OK);
+  put_scene(&s, f, &b.quote, &b.collateral);
+  put_reply(&b.reply, buf_span(&b.quote));
+  intel_root(f, s.policy.roots[0]);
+  assert_int_equal(evidence_check(buf_span(&b.reply), &s.policy, &b.text, &v), RESULT_NOT_VERIFIED);
+  assert_string_equal(v.problem, "revocation of the platform needs Intel's collateral");
+  s.policy.collateral = buf_span(&b.collateral);
+  if (evidence_check(buf_span(&b.reply), &s.policy, &b.text, &v) != RESULT_OK) fail_msg("%s", v.problem);
+  assert_true(span_is(v.tee, "tdx") && report_good(&v.report) && report_find(&v.report, "age") != NULL);
+  s.policy.tdx.mrtd.items[0][0] ^= 1;
+  assert_int_equal(evidence_check(buf_span(&b.reply), &s.policy, &b.text, &v), RESULT_NOT_VERIFIED);
+  assert_ptr_equal(v.problem, report_find(&v.report, "mrtd")->value);
+  buf_free(&b.quote);
+  buf_free(&b.collateral);
+  buf_free(&b.reply);
+  buf_free(&b.text);
+  intel_free(f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_genuine),
@@ -527,6 +577,7 @@ int main(void) {
       cmocka_unit_test(test_every_byte),
       cmocka_unit_test(test_collateral_cannot_be_bent),
       cmocka_unit_test(test_wrong_kind),
+      cmocka_unit_test(test_reply),
   };
   return cmocka_run_group_tests_name("dcap", tests, start_crypto, stop_crypto);
 }

@@ -134,10 +134,6 @@ static void check_document(const struct evidence_verdict *v, const struct eviden
     report_fail(report, "age", "%s", problem);
   else
     report_ok(report, "age", "%s", policy->max_age > 0 ? "young enough" : "any");
-  if (policy_accepts_name(&policy->isolation, v->isolation))
-    report_ok(report, "isolation", "%.*s", (int)v->isolation.len, (const char *)v->isolation.data);
-  else
-    report_fail(report, "isolation", "the policy does not list the isolation profile");
 }
 
 static const char *verdict_of(const struct evidence_report *report) {

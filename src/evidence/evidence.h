@@ -23,7 +23,8 @@ struct evidence_verdict {
 };
 
 /* Reads an attestation reply (GET /attestation) and checks that its evidence binds its document, and that the policy
- * takes it. Default deny: RESULT_NOT_VERIFIED unless every check was made and held. `text` receives the document and
+ * takes it; whether the policy lists the verdict's names (TEE, engine, isolation profile) is left to whoever asks what
+ * runs there. Default deny: RESULT_NOT_VERIFIED unless every check was made and held. `text` receives the document and
  * what the verdict's spans point at, at most twice the reply's length (RESULT_NO_MEMORY if it has no room for that);
  * append nothing more to it. Members of the reply that are not known are left alone (nobody vouches for them); in the
  * document they are refused. */
