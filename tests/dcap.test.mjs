@@ -1,11 +1,13 @@
 // A second opinion on Intel's evidence: our verifier and npm's @phala/dcap-qvl say the same of the same bytes, good and
 // bad, and tell the same TCB status and advisories.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const { QuoteVerifier, verify } = createRequire(import.meta.url)('@phala/dcap-qvl');
@@ -17,6 +19,7 @@ const ours = (...args) => {
   for (const row of execFileSync(program, args.map(String), { encoding: 'utf8', maxBuffer: 1 << 24 }).split('\n')) {
     const [what, rest] = [row.split(' ', 1)[0], row.slice(row.indexOf(' ') + 1)];
     if (what === 'quote' || what === 'collateral') said[what] = Buffer.from(rest, 'hex');
+    if (what === 'root') said.root = rest;
     if (what === 'good') said.good = rest === '1';
     if (what !== 'line') continue;
     const [, name, state, value] = /^(\S+) (\S+) (.*)$/.exec(rest);
@@ -109,6 +112,41 @@ describe('differences', () => {
     assert.equal(made(4, 8, 0, 2, '', '').tcb_status.value, 'OutOfDate');
     const components = '"tdxtcbcomponents":[{"svn":3}';
     assert.equal(made(4, 8, 0, 3, components, components.replace('3', '9')).tcb_status.value, 'UpToDate');
+  });
+});
+
+// The command, from an attestation reply to its verdict of it.
+describe('neocompute verify', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'dcap-'));
+  after(() => rmSync(dir, { recursive: true }));
+  const file = (name, content) => { writeFileSync(join(dir, name), content); return join(dir, name); };
+  const b64 = (bytes) => Buffer.from(bytes).toString('base64url');
+  const document = JSON.stringify({ build: 'b', cnf: { jwks: [
+    { crv: 'P-256', kty: 'EC', x: 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs', y: '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA' },
+    { crv: 'X25519', kty: 'OKP', x: b64(new Uint8Array(32).fill(3)) }] }, eng: 'e0', iat: NOW, iso: 'process', iss: 'neocompute', tee: 'tdx', ver: 1 });
+  const said = ours('bind', 53, createHash('sha512').update('neocompute-key-binding-v1\0').update(document).digest('hex'));
+  const reply = file('attestation.json', JSON.stringify({ document: b64(document), document_sha256: createHash('sha256').update(document).digest('hex'),
+    evidence: { type: 'tdx', media_type: 'application/vnd.intel.tdx-quote', raw: b64(said.quote) } }));
+  const tdx = { mrtd: ['d0'.repeat(48)], rtmr0: 'any', rtmr1: ['01'.repeat(48)], rtmr2: 'any', rtmr3: 'any' };
+  const roots = [said.root];
+  const run = (policy, more = ['--collateral', file('collateral.json', said.collateral)]) => spawnSync(process.env.NEOCOMPUTE, ['verify',
+    file('response.json', '{}'), '--attestation', reply, '--at', '2026-09-21T14:13:20Z', '--policy', file('policy.json', JSON.stringify(policy)), ...more],
+  { encoding: 'utf8' }).stdout;
+  test('takes it', () => {
+    const out = run({ roots, tdx });
+    assert.match(out, /^attestation  ok           tdx, issued 2026/m);
+    assert.match(out, /^  tcb_status       ok           UpToDate$/m);
+    assert.match(out, /^signature    FAILED/m);
+  });
+  test('does not', () => {
+    assert.match(run({ tdx }), /^attestation  FAILED       (self|unable|self-signed)/m);
+    assert.match(run({ roots, tdx }, []), /^attestation  FAILED       .*needs Intel's collateral/m);
+    assert.match(run({ roots, tdx: { ...tdx, rtmr1: ['02'.repeat(48)] } }), /^attestation  FAILED       rtmr1 (01)+ is not one that the policy lists/m);
+    assert.match(run({ roots, tdx: { ...tdx, rtmr1: undefined } }), /^attestation  FAILED       rtmr1 (01)+: the policy does not say/m);
+    assert.match(run({ roots, tdx, min_tcb_evaluation: 18 }), /^attestation  FAILED       .* TCB evaluation 17/m);
+    const { evidence } = JSON.parse(run({ roots }, ['--json']));
+    assert.deepEqual(evidence.find(({ check }) => check === 'quote_signature'), { check: 'quote_signature', result: 'ok', detail: 'by the attestation key' });
+    assert.equal(evidence.find(({ check }) => check === 'mrtd').result, 'not_checked');
   });
 });
 

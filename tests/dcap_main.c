@@ -2,9 +2,10 @@
  * The C side of tests/dcap.test.mjs.
  *   dcap make KIND COMPONENT0 PCE_SVN QE_SVN BODY_AT BODY_VALUE NOW FROM TO: evidence of our own Intel (tests/intel.h),
  *   printed, and what our verifier says to it
- *   dcap check sgx|tdx QUOTE_FILE COLLATERAL_FILE NOW: the same of files, under Intel's root
- * Prints `quote HEX`, `collateral HEX`, `line NAME STATE VALUE` for each line of the report, and `good 0|1`. All
- * measurements and all TCB statuses are accepted: the two verifiers differ in what they ask for there.
+ *   dcap bind KIND REPORT_DATA: the same over these report data (hexadecimal); prints `root HEX`, too, and checks
+ * nothing dcap check sgx|tdx QUOTE_FILE COLLATERAL_FILE NOW: the same of files, under Intel's root Prints `quote HEX`,
+ * `collateral HEX`, `line NAME STATE VALUE` for each line of the report, and `good 0|1`. All measurements and all TCB
+ * statuses are accepted: the two verifiers differ in what they ask for there.
  */
 #include "base/text.h"
 #include "crypto/crypto.h"
@@ -74,6 +75,25 @@ static int make(char **args) {
   return put ? 0 : 2;
 }
 
+static int bind_data(char **args) {
+  uint8_t report_data[64], root[32];
+  if (!text_unhex(span_text(args[1]), report_data, sizeof report_data)) return 2;
+  struct intel_vendor vendor = intel_vendor();
+  struct intel_quote q = intel_quote((unsigned)number(args[0]), report_data);
+  struct intel *intel = intel_new(&vendor);
+  struct buf quote = buf_new(65536), collateral = buf_new(65536);
+  intel_put_quote(intel, &q, &quote);
+  bool put = intel_put_collateral(intel, intel_tcb_info(q.tdx), intel_qe_identity(q.tdx), &collateral);
+  intel_root(intel, root);
+  print_hex("quote", buf_span(&quote));
+  print_hex("collateral", buf_span(&collateral));
+  print_hex("root", span_of(root, sizeof root));
+  buf_free(&quote);
+  buf_free(&collateral);
+  intel_free(intel);
+  return put ? 0 : 2;
+}
+
 static struct buf read_file(const char *path) {
   struct buf b = buf_new(FILE_MAX);
   FILE *file = fopen(path, "rbe");
@@ -98,6 +118,7 @@ int main(int argc, char **argv) {
   if (argc < 2 || crypto_init() != RESULT_OK) return 2;
   int status = 2;
   if (strcmp(argv[1], "make") == 0 && argc == 11) status = make(argv + 2);
+  if (strcmp(argv[1], "bind") == 0 && argc == 4) status = bind_data(argv + 2);
   if (strcmp(argv[1], "check") == 0 && argc == 6) status = check_files(argv + 2);
   crypto_free();
   return status;

@@ -27,6 +27,10 @@ struct command {
 static const char *const verdict_words[] = {"ok", "FAILED", "not checked", "not asked", "not checked"};
 static const char *const verdict_names[] = {"ok", "failed", "not_checked", "not_asked", "waived"};
 
+/* Of enum report_state. */
+static const char *const evidence_words[] = {"ok", "FAILED", "not checked"};
+static const char *const evidence_names[] = {"ok", "failed", "not_checked"};
+
 /* ---- the report ---- */
 
 /* Words from files that may not be trusted: only what prints. */
@@ -38,6 +42,14 @@ static void print_line(size_t i, enum verdict v, struct span detail) {
   printf("%-12s %-12s ", checks_name(i), verdict_words[v]);
   print_words(detail);
   putchar('\n');
+}
+
+/* Hardware has much to say for itself; what is only simulated has not. */
+static void print_evidence(const struct checks *q) {
+  const struct evidence_report *r = &q->evidence.report;
+  if (span_is(q->evidence.tee, "sim")) return;
+  for (size_t i = 0; i < r->count; i++)
+    printf("  %-16s %-12s %s\n", r->lines[i].name, evidence_words[r->lines[i].state], r->lines[i].value);
 }
 
 /* What was left out on purpose is part of the verdict. */
@@ -69,6 +81,17 @@ static void put_line(struct buf *b, size_t i, enum verdict v, struct span detail
   buf_put_u8(b, '}');
 }
 
+static void put_evidence(struct buf *b, const struct evidence_report *r) {
+  buf_put_text(b, ",\"evidence\":[");
+  for (size_t i = 0; i < r->count; i++) {
+    buf_printf(b, "%s{\"check\":\"%s\",\"result\":\"%s\",\"detail\":", i > 0 ? "," : "", r->lines[i].name,
+               evidence_names[r->lines[i].state]);
+    json_put_string(b, span_text(r->lines[i].value));
+    buf_put_u8(b, '}');
+  }
+  buf_put_u8(b, ']');
+}
+
 /* The two JSON texts of a genuine receipt. */
 static void put_receipt(struct buf *b, const struct checks *q) {
   struct span jws;
@@ -93,6 +116,7 @@ static int print_json(const struct command *c, struct span lines, size_t first, 
   buf_printf(&b, ",\"simulated\":%s,\"checks\":[", checks_simulated(&c->q) ? "true" : "false");
   buf_put_span(&b, lines);
   buf_put_u8(&b, ']');
+  put_evidence(&b, &c->q.evidence.report);
   put_receipt(&b, &c->q);
   buf_put_text(&b, "}\n");
   bool written = !b.bad && fwrite(b.data, 1, b.len, stdout) == b.len;
@@ -111,6 +135,7 @@ static int verify(struct command *c) {
       put_line(&lines, i, v, buf_span(&detail));
     else
       print_line(i, v, buf_span(&detail));
+    if (!c->json && i == 0 /* attestation */) print_evidence(&c->q);
     if (checks_stands(v) || first < checks_count()) continue;
     first = i;
     buf_put_span(&reason, buf_span(&detail));
