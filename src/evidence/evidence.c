@@ -11,7 +11,8 @@
 #define REPLY_MAX (1u << 20)
 #define RAW_MAX REPLY_MAX
 
-static const struct evidence_verifier *const verifiers[] = {&evidence_sgx, &evidence_tdx, &evidence_sim};
+static const struct evidence_verifier *const verifiers[] = {&evidence_sgx, &evidence_tdx, &evidence_snp, &evidence_nitro,
+                                                             &evidence_sim};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* ---- JSON ---- */

@@ -169,6 +169,9 @@ static const struct member snp_members[] = {
     MEMBER("measurement", read_list, snp.measurement, 48),
     MEMBER("host_data", read_list, snp.host_data, 32),
     SECTION("min_tcb", min_tcb_members),
+    MEMBER("max_vmpl", read_number, snp.max_vmpl, 3),
+    MEMBER("min_svn", read_number, snp.min_svn, UINT32_MAX),
+    MEMBER("providers", read_names, snp.providers, POLICY_LIST_MAX),
 };
 
 static const struct member top_members[] = {

@@ -7,7 +7,8 @@
  *    "tcb_statuses":["UpToDate","SWHardeningNeeded"…], "min_tcb_evaluation":17, "roots":[SHA-256…],
  *    "sgx":{"mrenclave":M, "mrsigner":M, "prod_id":0, "min_svn":1},
  *    "tdx":{"mrtd":M, "rtmr0":M, "rtmr1":M, "rtmr2":M, "rtmr3":M},
- *    "snp":{"measurement":M, "host_data":M, "min_tcb":{"fmc":0,"bootloader":3,"tee":0,"snp":8,"microcode":115}},
+ *    "snp":{"measurement":M, "host_data":M, "min_tcb":{"fmc":0,"bootloader":3,"tee":0,"snp":8,"microcode":115},
+ *           "max_vmpl":0, "min_svn":1, "providers":["CN=cc-us-east-2.amazonaws.com"…]},
  *    "nitro":{"pcr0":M, … "pcr15":M}}
  * where M is a list of hexadecimal strings, or "any".
  */
@@ -73,6 +74,8 @@ struct evidence_policy {
   struct {
     struct policy_list measurement, host_data; /* host_data: only if given */
     struct policy_snp_tcb min_tcb;
+    uint32_t max_vmpl, min_svn;    /* the privilege of who asked (0: the highest), and the guest's version */
+    struct policy_names providers; /* whose VLEKs are taken: none, if not given */
   } snp;
   struct {
     struct policy_list pcr[POLICY_PCRS]; /* 3 to 15: only if given */

@@ -17,3 +17,5 @@ struct evidence_verifier {
  * for is skipped. */
 extern const struct evidence_verifier evidence_sgx, evidence_tdx;
 extern const struct evidence_verifier evidence_sim;
+extern const struct evidence_verifier evidence_snp;
+extern const struct evidence_verifier evidence_nitro;
