@@ -518,6 +518,42 @@ static void test_different_tcbs(void **state) {
   expect_bad(&g, "tcb");
 }
 
+/* What the extensions of a Milan VCEK come to with one more of them, or with the last one that has that name changed.
+ */
+static const char *read_changed(const char *oid, const char *hex, bool more) {
+  struct guest g = begin(SNP_MILAN, false);
+  struct mint_subject subject = {.name = "SEV-VCEK", .key = vek_key};
+  struct snp_vek vek;
+  mint_vek(&subject, &g.vek);
+  size_t at = subject.extension_count;
+  for (size_t i = 0; !more && i < subject.extension_count; i++)
+    if (strcmp(subject.extensions[i].oid, oid) == 0) at = i;
+  if (at == subject.extension_count) subject.extension_count++;
+  subject.extensions[at] = (struct mint_extension){oid, unhex(hex)};
+  X509 *certificate = mint_certificate(&subject, g.ask, ask_key);
+  const char *problem = snp_vek_read(certificate, &vek);
+  X509_free(certificate);
+  end(&g);
+  return problem;
+}
+
+static void test_patch_levels(void **state) {
+  (void)state;
+  const char *microcode = "1.3.6.1.4.1.3704.1.3.8", *reserved = "1.3.6.1.4.1.3704.1.3.6";
+  const char *fmc = "1.3.6.1.4.1.3704.1.3.9", *problem = "the signing key's certificate does not name a TCB";
+  const char *const good[] = {"020100", "02017f", "02020080", "020200ff"};
+  /* negative, too long, too large, empty, cut, with more behind, other types */
+  const char *const bad[] = {"020180", "0201ff", "02020001", "02020180", "0203000001", "0200",    "0201",
+                             "",       "02",     "02010400", "0a0104",   "040104",     "02810104"};
+  for (size_t i = 0; i < COUNT(good); i++) assert_null(read_changed(microcode, good[i], false));
+  for (size_t i = 0; i < COUNT(bad); i++) assert_string_equal(read_changed(microcode, bad[i], false), problem);
+  assert_string_equal(read_changed(microcode, "020104", true), problem);                /* twice */
+  assert_string_equal(read_changed("1.3.6.1.4.1.3704.1.3.5", "020100", true), problem); /* twice, and optional */
+  assert_null(read_changed(reserved, "020100", true));
+  assert_string_equal(read_changed(reserved, "020101", true), problem);
+  assert_string_equal(read_changed(fmc, "020101", true), problem);
+}
+
 /* ---- the table of certificates ---- */
 
 static void expect_table(struct span bytes, const char *problem) {
@@ -825,6 +861,7 @@ int main(void) {
       cmocka_unit_test(test_wrong_issuer),
       cmocka_unit_test(test_wrong_root),
       cmocka_unit_test(test_different_tcbs),
+      cmocka_unit_test(test_patch_levels),
       cmocka_unit_test(test_tables),
       cmocka_unit_test(test_every_byte),
       cmocka_unit_test(test_reply),
