@@ -201,7 +201,7 @@ static enum result fill_body(struct fetch *t, struct buf *out, struct buf *why) 
 
 /* ---- one exchange ---- */
 
-static void on_response(void *context, const struct wire_response *response);
+static void on_response(void *context, const struct wire_response *m);
 
 static uint32_t left_ms(const struct fetch *t) {
   const uint64_t now = clock_monotonic_ns();
@@ -420,14 +420,14 @@ static struct fetch *append(struct fetches *f) {
   return t;
 }
 
-enum result fetches_ask(struct fetches *f, const struct wire_fetch *m) {
+enum result fetches_ask(struct fetches *f, const struct wire_fetch *fetch) {
   uint8_t memory[WHY_MAX];
   struct buf why = buf_fixed(memory, sizeof memory);
   struct fetch *t = append(f);
   if (t == NULL) return RESULT_NO_MEMORY;
-  t->number = m->number;
-  t->redirect = m->redirect;
-  enum result r = judge(t, m, &why);
+  t->number = fetch->number;
+  t->redirect = fetch->redirect;
+  enum result r = judge(t, fetch, &why);
   if (r == RESULT_OK) r = set_deadline(t);
   if (r == RESULT_OK)
     event_active(f->begin, EV_TIMEOUT, 1);

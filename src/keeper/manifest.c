@@ -2,6 +2,7 @@
 
 #include <jansson.h>
 
+#include "base/entropy.h"
 #include "base/text.h"
 
 #define NAME_MAX_BYTES 128u
@@ -82,10 +83,21 @@ static enum result find(const json_t *root, struct span name, struct manifest_sc
   return entry == NULL ? RESULT_SCRIPT_NOT_FOUND : read_script(entry, out, why);
 }
 
+/* Left to itself, jansson would open /dev/urandom, which the keeper's fence refuses, and make do with the time. Only
+ * the first seed counts. */
+static enum result seed(void) {
+  size_t bytes = 0;
+  const enum result r = entropy_take(&bytes, sizeof bytes);
+  if (r == RESULT_OK) json_object_seed(bytes | 1);
+  return r;
+}
+
 enum result manifest_find(struct span text, struct span name, struct manifest_script *out, struct buf *why) {
+  enum result r = seed();
+  if (r != RESULT_OK) return r;
   json_t *root = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
   if (root == NULL) buf_put_text(why, "the manifest is not JSON");
-  const enum result r = root == NULL ? RESULT_SCRIPT_STORE_INVALID : find(root, name, out, why);
+  r = root == NULL ? RESULT_SCRIPT_STORE_INVALID : find(root, name, out, why);
   json_decref(root);
   return r;
 }

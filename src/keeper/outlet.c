@@ -65,7 +65,7 @@ static void answer_away(struct question *q) {
 static void on_failing(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   struct outlet *o = context;
-  for (size_t n = o->away_count; n > 0; n--) {
+  for (size_t n = o->away_count; n > 0 && o->away != NULL; n--) {
     struct question *q = o->away;
     o->away = q->next;
     if (o->away == NULL) o->away_end = &o->away;
