@@ -322,27 +322,24 @@ static void put_response_headers(const struct fetch *t, struct span headers, str
 }
 
 static void hand_over(struct fetch *t, const struct wire_response *m) {
-  const struct fetches *f = t->owner;
-  struct buf headers = buf_new(WIRE_REQUEST_HEADERS_MAX), body = buf_new(FETCHES_RESPONSE_MAX);
+  struct buf headers = buf_new(WIRE_REQUEST_HEADERS_MAX);
   put_response_headers(t, m->headers, &headers);
-  const bool echo = placeholders_values_in(m->body, f->secrets, f->secret_count, told(t)) != 0;
-  if (echo) placeholders_mask(&body, m->body, f->secrets, f->secret_count, told(t));
-  if (headers.bad || body.bad) {
-    fail(t, headers.bad ? RESULT_FETCH_HEADERS : RESULT_FETCH_RESPONSE, span_of(NULL, 0));
+  if (headers.bad) {
+    fail(t, RESULT_FETCH_HEADERS, span_of(NULL, 0));
   } else {
     end(t, &(struct wire_fetched){.result = RESULT_OK,
                                   .status = m->status,
                                   .redirected = t->hops > 0,
                                   .url = buf_span(&t->url),
                                   .headers = buf_span(&headers),
-                                  .body = echo ? buf_span(&body) : m->body});
+                                  .body = m->body});
   }
   buf_free(&headers);
-  buf_free(&body);
 }
 
-static void on_response(void *context, const struct wire_response *m) {
-  struct fetch *t = context;
+/* `m` has the body that the script may see, and which the receipt vouches for: a hash of the other one would let a
+ * script try out what a short secret is. */
+static void take_response(struct fetch *t, const struct wire_response *m) {
   note(t, (enum result)m->result, m->status, m->body);
   const bool redirected = fetch_rules_redirects(m->status) && m->location.len > 0;
   if (m->result != RESULT_OK)
@@ -353,6 +350,20 @@ static void on_response(void *context, const struct wire_response *m) {
     fail(t, RESULT_FETCH_REDIRECTS, span_text("the server redirects, which the request does not allow"));
   else
     follow(t, m);
+}
+
+static void on_response(void *context, const struct wire_response *m) {
+  struct fetch *t = context;
+  const struct fetches *f = t->owner;
+  struct wire_response seen = *m;
+  struct buf masked = buf_new(FETCHES_RESPONSE_MAX);
+  if (placeholders_values_in(m->body, f->secrets, f->secret_count, told(t)) != 0) {
+    placeholders_mask(&masked, m->body, f->secrets, f->secret_count, told(t));
+    seen.body = buf_span(&masked);
+  }
+  if (masked.bad) seen = (struct wire_response){.result = RESULT_FETCH_RESPONSE};
+  take_response(t, &seen);
+  buf_free(&masked);
 }
 
 /* ---- what is asked ---- */

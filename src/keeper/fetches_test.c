@@ -571,12 +571,13 @@ static void test_other_origin(void **state) {
 
 static void test_secret_goes_in(void **state) {
   (void)state;
+  static const char twice[] = "k=" KEY_PLACEHOLDER ";" KEY_PLACEHOLDER;
   struct stage s;
   open_usual(&s);
-  ask(&s, &(struct ask){.method = "POST",
-                        .headers = {"x-key", "k=" KEY_PLACEHOLDER ";" KEY_PLACEHOLDER, "x-none", "secret-placeholder-",
-                                    "x-empty", "a-secret-placeholder-0004-b"},
-                        .body = "{\"key\":\"" KEY_PLACEHOLDER "\",\"long\":\"secret-placeholder-0002\"}"});
+  ask(&s, &(struct ask){
+              .method = "POST",
+              .headers = {"x-key", twice, "x-none", "secret-placeholder-", "x-empty", "a-secret-placeholder-0004-b"},
+              .body = "{\"key\":\"" KEY_PLACEHOLDER "\",\"long\":\"secret-placeholder-0002\"}"});
   const struct wire_request m = hear(&s);
   assert_true(span_is(header(m.headers, "x-key"), "k=" KEY_VALUE ";" KEY_VALUE));
   assert_true(span_is(header(m.headers, "x-none"), "secret-placeholder-"));
@@ -661,8 +662,9 @@ static void test_secret_in_a_body_sent_again(void **state) {
 }
 
 static void answer_with_echo(struct stage *s, uint64_t ticket, const char *body) {
+  static const char echo[] = "<" KEY_VALUE ">";
   struct buf headers = buf_new(1024);
-  put_headers(&headers, (const char *const[8]){"x-echo", "<" KEY_VALUE ">", KEY_VALUE, "1", "x-a", "1"});
+  put_headers(&headers, (const char *const[8]){"x-echo", echo, KEY_VALUE, "1", "x-a", "1"});
   egress_stage_answer(
       &s->egress,
       &(struct wire_response){.ticket = ticket, .status = 200, .headers = buf_span(&headers), .body = span_text(body)});
@@ -762,6 +764,47 @@ static void test_summary(void **state) {
   close_stage(&s);
 }
 
+/* The receipt vouches for what the script saw: the hash says nothing of the value. */
+static void test_summary_of_an_echo(void **state) {
+  (void)state;
+  uint8_t hash[HASH_SIZE];
+  const struct span seen = span_text("<" KEY_PLACEHOLDER ">");
+  struct buf lines = buf_new(1024);
+  struct stage s;
+  open_usual(&s);
+  ask(&s, &(struct ask){.headers = {"x", KEY_PLACEHOLDER}});
+  say(&s, hear(&s).ticket, 302, "https://a.example/next", "<" KEY_VALUE ">");
+  say(&s, hear(&s).ticket, 200, "", "<" KEY_VALUE ">");
+  assert_int_equal(hash_sha256(&seen, 1, hash), RESULT_OK);
+  buf_put_text(&lines, "GET https://a.example/ 302 ");
+  text_put_hex(&lines, span_of(hash, sizeof hash));
+  buf_put_text(&lines, "\nGET https://a.example/next 200 ");
+  text_put_hex(&lines, span_of(hash, sizeof hash));
+  buf_put(&lines, "\n\0", 2);
+  expect_summary(&s, (const char *)lines.data, "\"a.example\"", 2);
+  buf_free(&lines);
+  close_stage(&s);
+}
+
+/* Placeholders are longer than what they stand for: what no longer fits is no response. */
+static void test_echo_that_grows(void **state) {
+  (void)state;
+  for (unsigned more = 0; more < 2; more++) {
+    struct stage s;
+    struct buf body = buf_new(FETCHES_RESPONSE_MAX);
+    open_usual(&s);
+    ask(&s, &(struct ask){.headers = {"x", KEY_PLACEHOLDER}});
+    buf_put_text(&body, KEY_VALUE);
+    while (body.len + strlen(KEY_PLACEHOLDER) - strlen(KEY_VALUE) < FETCHES_RESPONSE_MAX + more) buf_put_u8(&body, '.');
+    egress_stage_answer(&s.egress,
+                        &(struct wire_response){.ticket = hear(&s).ticket, .status = 200, .body = buf_span(&body)});
+    assert_int_equal(s.answers[0].count, 1);
+    assert_int_equal(s.answers[0].result, more ? RESULT_FETCH_RESPONSE : RESULT_OK);
+    buf_free(&body);
+    close_stage(&s);
+  }
+}
+
 static void test_hosts_are_counted(void **state) {
   (void)state;
   struct stage s;
@@ -820,6 +863,8 @@ int main(void) {
       cmocka_unit_test(test_no_echo),
       cmocka_unit_test(test_redirect_with_the_value),
       cmocka_unit_test(test_summary),
+      cmocka_unit_test(test_summary_of_an_echo),
+      cmocka_unit_test(test_echo_that_grows),
       cmocka_unit_test(test_hosts_are_counted),
   };
   return cmocka_run_group_tests(tests, start, NULL);
