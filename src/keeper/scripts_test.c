@@ -369,7 +369,7 @@ static void test_validators(void **state) {
   (void)state;
   static const char *const first[] = {"ETag", "\"1\"", "last-modified", "Mon, 23 Nov 2026 10:00:00 GMT", NULL};
   static const char *const second[] = {"etag", "W/\"2\"", NULL};
-  static const char *const broken[] = {"etag", "\"\x01\"", NULL};
+  static const char *const broken[] = {"etag", "\"\x01\"", "last-modified", "Mon, 23 Nov 2026 10:00:00 GMT", NULL};
   const char *const file = "/base/apps/app/js/hello.js";
   struct stage s;
   open_usual(&s);
@@ -403,6 +403,12 @@ static void test_validators(void **state) {
   assert_false(has_header(m.headers, "if-none-match", "\"\x01\""));
   say(&s, m.ticket, 404, NULL, span_text(""));
   assert_int_equal(s.answers[3].result, RESULT_SCRIPT_NOT_FOUND);
+  ask(&s, 4, "app", "hello");
+  scripts_forget(s.scripts, ask(&s, 5, "app", "hello"));
+  m = hear(&s, MANIFEST_URL);
+  assert_false(has_header(m.headers, "if-modified-since", "Mon, 23 Nov 2026 10:00:00 GMT"));
+  say(&s, m.ticket, 304, NULL, span_text("")); /* nor brought back to life */
+  assert_int_equal(s.answers[4].result, RESULT_SCRIPT_STORE_INVALID);
   close_stage(&s);
 }
 
