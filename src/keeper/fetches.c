@@ -9,10 +9,14 @@
 #define HEADERS_MAX (2u * WIRE_REQUEST_HEADERS_MAX)
 #define WHY_MAX 1024u
 
+_Static_assert(URL_MAX <= WIRE_FETCH_URL_MAX && WIRE_REQUEST_HEADERS_MAX <= WIRE_FETCH_HEADERS_MAX,
+               "an answer has to fit its message");
+
 /* One request, from FETCH to FETCHED. What it was asked as, without secrets: these are put in for each exchange. */
 struct fetch {
   struct fetches *owner;
   struct fetch *next;
+  uint64_t id; /* the job's, as its worker knows it */
   uint32_t number, redirect, hops;
   struct buf method, url, headers, body;
   struct url to;        /* points into url */
@@ -67,6 +71,7 @@ static void take_out(struct fetch *t) {
 /* The last act: the answer may free all of them but this one. */
 static void end(struct fetch *t, struct wire_fetched *fetched) {
   const struct fetches *f = t->owner;
+  fetched->id = t->id;
   fetched->number = t->number;
   take_out(t);
   f->answer(f->context, fetched);
@@ -436,6 +441,7 @@ enum result fetches_ask(struct fetches *f, const struct wire_fetch *fetch) {
   struct buf why = buf_fixed(memory, sizeof memory);
   struct fetch *t = append(f);
   if (t == NULL) return RESULT_NO_MEMORY;
+  t->id = fetch->id;
   t->number = fetch->number;
   t->redirect = fetch->redirect;
   enum result r = judge(t, fetch, &why);

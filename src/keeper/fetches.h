@@ -7,13 +7,13 @@
 
 #include "keeper/outlet.h"
 
-#define FETCHES_MAX 20u    /* requests of a job, redirects not counted */
-#define FETCHES_AT_ONCE 6u /* the others wait */
+#define FETCHES_MAX WIRE_FETCHES_MAX /* requests of a job, redirects not counted */
+#define FETCHES_AT_ONCE 6u           /* the others wait */
 #define FETCHES_REDIRECTS 10u
 #define FETCHES_TIMEOUT_MS 30000u
-#define FETCHES_BODY_MAX 1048576u     /* bytes of a request's body, secrets put in */
-#define FETCHES_RESPONSE_MAX 5242880u /* bytes of a response's body */
-#define FETCHES_HOSTS_MAX 32u         /* different hosts of a job; each may be the target of a redirect */
+#define FETCHES_BODY_MAX WIRE_FETCH_BODY_MAX /* bytes of a request's body, secrets put in */
+#define FETCHES_RESPONSE_MAX WIRE_FETCHED_BODY_MAX
+#define FETCHES_HOSTS_MAX 32u /* different hosts of a job; each may be the target of a redirect */
 
 /*
  * A secret that the script only has a placeholder of: the value is put in, in header values and bodies, where the
