@@ -16,7 +16,6 @@ _Static_assert(URL_MAX <= WIRE_FETCH_URL_MAX && WIRE_REQUEST_HEADERS_MAX <= WIRE
 struct fetch {
   struct fetches *owner;
   struct fetch *next;
-  uint64_t id; /* the job's, as its worker knows it */
   uint32_t number, redirect, hops;
   struct buf method, url, headers, body;
   struct url to;        /* points into url */
@@ -71,7 +70,6 @@ static void take_out(struct fetch *t) {
 /* The last act: the answer may free all of them but this one. */
 static void end(struct fetch *t, struct wire_fetched *fetched) {
   const struct fetches *f = t->owner;
-  fetched->id = t->id;
   fetched->number = t->number;
   take_out(t);
   f->answer(f->context, fetched);
@@ -441,7 +439,6 @@ enum result fetches_ask(struct fetches *f, const struct wire_fetch *fetch) {
   struct buf why = buf_fixed(memory, sizeof memory);
   struct fetch *t = append(f);
   if (t == NULL) return RESULT_NO_MEMORY;
-  t->id = fetch->id;
   t->number = fetch->number;
   t->redirect = fetch->redirect;
   enum result r = judge(t, fetch, &why);

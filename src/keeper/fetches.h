@@ -43,7 +43,7 @@ struct fetches_job {
   const struct fetch_secret *secrets;
   size_t secret_count;
   uint64_t deadline_ns; /* monotonic: the job's own end */
-  /* An answer for the worker; its spans hold until the call returns. */
+  /* An answer for the worker, without the job's id; its spans hold until the call returns. */
   void (*answer)(void *context, const struct wire_fetched *fetched);
   void *context;
 };
