@@ -8,10 +8,11 @@ const driver = resolve(process.env.EGRESS_MAIN ?? 'build/tests/egress_main');
 const running = new Set();
 process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
 
-// A started egress: `names` and `authorities` are files, `exceptions` is egress.private. `ask(request)` resolves to its answer, its
+// A started egress: `names` and `authorities` are files, `exceptions` is egress.private,
+// `database` a connection string. `ask(request)` resolves to its answer, its
 // body a Buffer.
-export async function start({ names, exceptions, authorities }) {
-  const child = spawn(driver, [program, authorities, names, exceptions], { stdio: ['pipe', 'pipe', 'pipe'] });
+export async function start({ names, exceptions, authorities, database = '' }) {
+  const child = spawn(driver, [program, authorities, names, exceptions, database], { stdio: ['pipe', 'pipe', 'pipe'] });
   const self = { log: '', answers: new Map(), heard: [] };
   const waiting = new Map();
   let ticket = 0, told;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { start } from './egress.mjs';
 import { authority, origin } from './origin.mjs';
+import { startPostgres } from './postgres.mjs';
 
 const LOOPBACK = '127.0.0.0/8 ::1/128';
 const NAMES = ['a.example', 'b.example'];
@@ -13,7 +14,7 @@ const ca = authority(), other = authority();
 const namesFile = join(ca.folder, 'names');
 writeFileSync(namesFile, `127.0.0.1 ${NAMES.join(' ')} wrong.example\n192.0.2.1 docs.example\n::ffff:127.0.0.1 mapped.example\n`);
 const tls = ca.leaf([...NAMES, '127.0.0.1']);
-const egress = ({ names = namesFile, exceptions = LOOPBACK, authorities = ca.file } = {}) => start({ names, exceptions, authorities });
+const egress = (options) => start({ names: namesFile, exceptions: LOOPBACK, authorities: ca.file, ...options });
 const cpu = (pid) => { const [, rest] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(/\) (?=\w )/); const f = rest.split(' '); return Number(f[11]) + Number(f[12]); };
 const rss = (pid) => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
 // Where in a process's memory one of `needles` is.
@@ -99,11 +100,11 @@ for (const h2 of [false, true]) describe(h2 ? 'HTTP/2' : 'HTTP/1.1', () => {
 
   test('bounds: body, headers, time', async () => {
     assert.equal((await ask('/huge?bytes=1000', { max: 1000 })).body.length, 1000);
-    refused(await ask('/huge?bytes=1001', { max: 1000 }), 'fetch_response', /body is too large/);
-    refused(await ask('/chunked?chunks=4', { max: 3999 }), 'fetch_response', /body is too large/);
+    refused(await ask('/huge?bytes=1001', { max: 1000 }), 'fetch_response_too_large', /body is too large/);
+    refused(await ask('/chunked?chunks=4', { max: 3999 }), 'fetch_response_too_large', /body is too large/);
     assert.equal((await ask('/chunked?chunks=4', { max: 4000 })).body.length, 4000);
     assert.equal((await ask('/headers?count=8&bytes=1900')).status, 200);
-    refused(await ask('/headers?count=9&bytes=1900'), 'fetch_headers', /headers are too large/);
+    refused(await ask('/headers?count=9&bytes=1900'), 'fetch_headers_too_large', /headers are too large/);
     refused(await ask('/silent', { timeout: 200 }), 'fetch_timeout', /a\.example: no answer in time/);
     refused(await ask('/drip', { timeout: 300 }), 'fetch_timeout', /no answer in time/);
     assert.equal(String((await ask('/drip?bytes=3&ms=10')).body), '...');
@@ -112,8 +113,8 @@ for (const h2 of [false, true]) describe(h2 ? 'HTTP/2' : 'HTTP/1.1', () => {
 
   test('a body that unpacks is bounded by what it unpacks to', async () => {
     assert.equal((await ask('/gzip?bytes=100000', { max: 100000 })).body.length, 100000);
-    refused(await ask('/gzip?bytes=100001', { max: 100000 }), 'fetch_response', /body is too large/);
-    refused(await ask('/gzip?bytes=100000000', { max: 1 << 20 }), 'fetch_response', /body is too large/);
+    refused(await ask('/gzip?bytes=100001', { max: 100000 }), 'fetch_response_too_large', /body is too large/);
+    refused(await ask('/gzip?bytes=100000000', { max: 1 << 20 }), 'fetch_response_too_large', /body is too large/);
     refused(await ask('/bad-gzip'), 'fetch_failed', /decompress/);
     assert.ok((await ask('/gzip?bytes=100000', { headers: [['accept-encoding', 'gzip']] })).body.length < 1000);
   });
@@ -173,8 +174,8 @@ describe('who it calls', () => {
 
   test('a name for loopback is refused unless the operator excepts the address', async () => {
     const opened = server.opened;
-    refused(await once({ exceptions: '' }), 'fetch_address', /a\.example: its address is not one that may be reached/);
-    refused(await once({ exceptions: '10.0.0.0/8 ::1/128' }), 'fetch_address', /address/);
+    refused(await once({ exceptions: '' }), 'fetch_address_forbidden', /a\.example: its address is not one that may be reached/);
+    refused(await once({ exceptions: '10.0.0.0/8 ::1/128' }), 'fetch_address_forbidden', /address/);
     assert.equal(server.opened, opened);
     assert.equal((await once({ exceptions: '127.0.0.1' })).status, 200);
     assert.equal((await once({ exceptions: '' }, { operator: true })).status, 200);
@@ -182,10 +183,10 @@ describe('who it calls', () => {
 
   test('addresses as hosts, however they are written', async () => {
     for (const host of ['127.0.0.1', '[::1]', '[::ffff:127.0.0.1]', '10.0.0.1', '169.254.169.254', '0.0.0.0', 'docs.example', 'localhost'])
-      refused(await once({ exceptions: '', names: host === 'localhost' ? '' : namesFile }, { host }), 'fetch_address', /address/);
+      refused(await once({ exceptions: '', names: host === 'localhost' ? '' : namesFile }, { host }), 'fetch_address_forbidden', /address/);
     for (const host of ['2130706433', '0x7f.1', '017700000001', '127.1', '[::1', 'a b', 'A.example', 'a.example.', '', 'user@a.example', 'a.example/x'])
-      refused(await once({}, { host }), 'fetch_address', /host is none/);
-    refused(await once({}, { host: 'mapped.example' }), 'fetch_address', /address/);
+      refused(await once({}, { host }), 'fetch_address_forbidden', /host is none/);
+    refused(await once({}, { host: 'mapped.example' }), 'fetch_address_forbidden', /address/);
     assert.equal((await once({}, { host: '127.0.0.1' })).status, 200);
   });
 
@@ -271,8 +272,28 @@ describe('the process', () => {
 
   test('the secret store is away until there is one', async () => {
     const e = await egress();
-    assert.deepEqual(await e.query(7), { rows: 7, result: 'secret_store_unavailable' });
+    assert.deepEqual(await e.query(7), { rows: 7, result: 'secret_store_unavailable', count: 0 });
     assert.deepEqual(await e.stop(), { ended: 0, signal: 0 });
+  });
+
+  test('the secret store in PostgreSQL, from within the fence, by address and by name', async () => {
+    const hold = createServer().listen(0, '127.0.0.1');
+    await new Promise((done) => hold.on('listening', done));
+    const { port } = hold.address();
+    await new Promise((done) => hold.close(done));
+    const postgres = await startPostgres({ tcp: port });
+    try {
+      postgres.sql("INSERT INTO secrets (user_id, name, version, encrypted_value) VALUES ('alice', 'one', 1, 'x'), ('bob', 'two', 1, 'y')");
+      for (const database of [postgres.connection, postgres.connection.replace('127.0.0.1', 'localhost')]) {
+        const e = await egress({ database });
+        for (let i = 1; i < 4; i++) assert.deepEqual(await e.query(i), { rows: i, result: 'ok', count: 1 }, e.log);
+        assert.deepEqual(await e.stop(), { ended: 0, signal: 0 }, e.log);
+      }
+    } finally { await postgres.stop(); }
+    const e = await egress({ database: postgres.connection });
+    assert.equal((await e.query(1)).result, 'secret_store_unavailable');
+    assert.match(e.log, /database_away.*refused/);
+    await e.stop();
   });
 
   // What HTTP/2 has in its table of headers goes with its connection.

@@ -2,7 +2,7 @@
  * Supervisor and keeper of a real egress process, for tests/egress.test.mjs: what it is to be asked comes as JSON lines
  * on standard input, what it answers goes out as such.
  *
- *   egress_main EGRESS CA_FILE NAMES_FILE PRIVATE    ("" for none)
+ *   egress_main EGRESS CA_FILE NAMES_FILE PRIVATE DATABASE    ("" for none)
  *
  *   {"ticket":1,"pool":"alice","method":"GET","host":"a.example","port":443,"target":"/","headers":[["a","b"]],
  *    "body":"…","plain":false,"operator":false,"timeout":1000,"max":1000}
@@ -21,6 +21,7 @@
 #include "sandbox/sandbox.h"
 #include "wire/link.h"
 #include "wire/service.h"
+#include "wire/statements.h"
 
 static struct event_base *base;
 static struct link *control, *outlet;
@@ -76,7 +77,8 @@ static void hear_outlet(void *context, const struct channel_message *m) {
   (void)context;
   if (m->type == WIRE_RESPONSE) return say_response(m->body);
   need(m->type == WIRE_SERVER_ROWS && wire_get_rows(m->body, &rows, &rest), "message");
-  say(json_pack("{s:I,s:s}", "rows", (json_int_t)rows.ticket, "result", result_name((enum result)rows.result)));
+  say(json_pack("{s:I,s:s,s:i}", "rows", (json_int_t)rows.ticket, "result", result_name((enum result)rows.result),
+                "count", (int)rows.count));
 }
 
 static void hear_control(void *context, const struct channel_message *m) {
@@ -133,13 +135,19 @@ static void send_request(const json_t *command) {
   buf_free(&b);
 }
 
+/* All secrets of one user. */
+static void put_query(struct buf *b, uint64_t ticket) {
+  const struct wire_statement all = {.statement = STATEMENT_ALL, .count = 1, .values = {span_text("alice")}};
+  wire_put_query(b, WIRE_SERVER_QUERY,
+                 &(struct wire_query){.ticket = ticket, .timeout_ms = 3000, .count = 1, .statements = &all});
+}
+
 static void send_other(const json_t *command) {
   struct buf b = buf_new(256);
   if (json_object_get(command, "forget") != NULL)
     wire_put_forget(&b, &(struct wire_forget){number(command, "forget", 0)});
   else if (json_object_get(command, "query") != NULL)
-    wire_put_query(&b, WIRE_SERVER_QUERY,
-                   &(struct wire_query){.ticket = number(command, "query", 0), .timeout_ms = 1000});
+    put_query(&b, number(command, "query", 0));
   else
     wire_put_empty(&b, WIRE_DRAINED); /* a lie: the keeper never says that */
   need(link_send(outlet, &b) == RESULT_OK, "message");
@@ -188,16 +196,17 @@ static struct buf read_file(const char *path) {
   return b;
 }
 
-static void set_up(const char *authorities, const char *names, const char *exceptions) {
+static void set_up(const char *authorities, const char *names, const char *exceptions, const char *database) {
   struct config *config;
   struct buf settings = buf_new(1u << 20), b = buf_new(8u << 20), pem = read_file(authorities),
              hosts = read_file(names);
   need(config_new(&config) == RESULT_OK && config_set(config, CONFIG_EGRESS_PRIVATE, exceptions) == RESULT_OK,
        "config");
   config_put(&settings, config);
-  wire_put_egress_setup(&b,
-                        &(struct wire_egress_setup){
-                            .config = buf_span(&settings), .authorities = buf_span(&pem), .names = buf_span(&hosts)});
+  wire_put_egress_setup(&b, &(struct wire_egress_setup){.config = buf_span(&settings),
+                                                        .authorities = buf_span(&pem),
+                                                        .names = buf_span(&hosts),
+                                                        .database = span_text(database)});
   need(link_send(control, &b) == RESULT_OK, "setup");
   buf_free(&settings), buf_free(&b), buf_free(&pem), buf_free(&hosts);
   config_free(config);
@@ -219,7 +228,7 @@ int main(int argc, char **argv) {
   int pair[2], pidfd, status = 0;
   pid_t pid;
   const struct link_handler handler = {.message = hear_control, .lost = lost};
-  if (argc != 5) return 2;
+  if (argc != 6) return 2;
   int program = open(argv[1], O_RDONLY | O_CLOEXEC);
   base = event_base_new();
   input = buf_new(64u << 20);
@@ -229,7 +238,7 @@ int main(int argc, char **argv) {
   close(pair[1]);
   evutil_make_socket_nonblocking(pair[0]);
   need(link_new(base, pair[0], 4096, 16u << 20, &handler, &control) == RESULT_OK, "link");
-  set_up(argv[2], argv[3], argv[4]);
+  set_up(argv[2], argv[3], argv[4], argv[5]);
   introduce();
   say(json_pack("{s:i}", "pid", (int)pid));
   struct event *stdin_ready = event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, NULL);

@@ -1,4 +1,5 @@
-// A PostgreSQL server of the test's own, from Debian's binaries: data in a directory of its own, one Unix socket, no TCP unless asked.
+// A PostgreSQL server of the test's own, from Debian's binaries: data in a directory of its own, one Unix socket, and `tcp`,
+// a port of loopback, if it is asked for.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,21 +17,22 @@ const owner = () => {
   return { uid: Number(uid), gid: Number(gid) };
 };
 
-export async function startPostgres({ schema = true } = {}) {
+export async function startPostgres({ schema = true, tcp } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pg-')), data = join(directory, 'data'), bin = binaries(), as = owner();
   chmodSync(directory, 0o755);
   if (as.uid !== undefined) chownSync(directory, as.uid, as.gid);
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'neocompute', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], { stdio: 'ignore', cwd: directory, ...as });
+  const port = String(tcp ?? 5432);
   let server;
   const boot = async () => {
-    server = spawn(join(bin, 'postgres'), ['-D', data, '-k', directory, '-c', 'listen_addresses=', '-c', 'fsync=off', '-c', 'shared_buffers=8MB'], { stdio: 'ignore', cwd: directory, ...as });
+    server = spawn(join(bin, 'postgres'), ['-D', data, '-k', directory, '-c', `listen_addresses=${tcp ? '127.0.0.1' : ''}`, ...(tcp ? ['-p', String(tcp)] : []), '-c', 'fsync=off', '-c', 'shared_buffers=8MB'], { stdio: 'ignore', cwd: directory, ...as });
     for (let i = 0; i < 100; i++) {
-      if (spawnSync(join(bin, 'pg_isready'), ['-h', directory, '-U', 'neocompute'], { stdio: 'ignore' }).status === 0) return;
+      if (spawnSync(join(bin, 'pg_isready'), ['-h', directory, '-p', port, '-U', 'neocompute'], { stdio: 'ignore' }).status === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     throw new Error('PostgreSQL does not start');
   };
-  const sql = (text) => execFileSync(join(bin, 'psql'), ['-h', directory, '-U', 'neocompute', '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-AtqX'], { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] });
+  const sql = (text) => execFileSync(join(bin, 'psql'), ['-h', directory, '-p', port, '-U', 'neocompute', '-d', 'postgres', '-v', 'ON_ERROR_STOP=1', '-AtqX'], { input: text, encoding: 'utf8', stdio: ['pipe', 'pipe', 'inherit'] });
   const halt = async () => {
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGINT'); // fast shutdown
@@ -39,7 +41,7 @@ export async function startPostgres({ schema = true } = {}) {
   await boot();
   if (schema) sql(readFileSync(new URL('../deploy/postgres/secrets.sql', import.meta.url), 'utf8'));
   return {
-    connection: `host=${directory} user=neocompute dbname=postgres`, directory, sql, halt, boot,
+    connection: tcp ? `postgresql://neocompute@127.0.0.1:${tcp}/postgres` : `host=${directory} user=neocompute dbname=postgres`, directory, sql, halt, boot,
     pause: () => server.kill('SIGSTOP'), resume: () => server.kill('SIGCONT'), pid: () => server.pid,
     async stop() { await halt(); rmSync(directory, { recursive: true, force: true }); },
   };

@@ -57,6 +57,13 @@ static void on_answer(void *context, const struct wire_response *response) {
   buf_free(&b);
 }
 
+static void on_trouble(void *context, struct span why) {
+  (void)context;
+  log_begin(LOG_WARN, "database_away");
+  log_text("reason", why);
+  log_end();
+}
+
 /* ---- what it may be asked ---- */
 
 static enum result do_request(struct egress *e, const struct channel_message *message) {
@@ -150,13 +157,6 @@ static enum result read_exceptions(struct span config, struct address_nets *exce
     r = RESULT_CONFIG_INVALID;
   config_free(c);
   return r;
-}
-
-static void on_trouble(void *context, struct span why) {
-  (void)context;
-  log_begin(LOG_WARN, "postgres_unusable");
-  log_text("reason", why);
-  log_end();
 }
 
 static enum result set_up(struct egress *e, struct span body) {

@@ -154,10 +154,12 @@ static void go_on_connecting(struct postgres *p) {
   }
 }
 
-/* Libpq looks at nothing but the string and its own defaults: no service file, no password file. */
+/* Libpq looks at nothing but the string and its own defaults: no service file, no password file, and no Kerberos, which
+ * would load plugins. */
 static void call_up(struct postgres *p) {
-  const char *const keys[] = {"dbname", "passfile", "application_name", "client_encoding", NULL};
-  const char *const values[] = {(const char *)p->connection.data, "/dev/null", "neocompute", "UTF8", NULL};
+  const char *const keys[] = {"dbname", "passfile", "gssencmode", "application_name", "client_encoding", NULL};
+  const char *const values[] = {
+      (const char *)p->connection.data, "/dev/null/none", "disable", "neocompute", "UTF8", NULL};
   p->server = PQconnectStartParams(keys, values, 1);
   if (p->server == NULL) return complain(p, result_sentence(RESULT_NO_MEMORY));
   p->phase = CONNECTING;

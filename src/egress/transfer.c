@@ -50,6 +50,7 @@ enum result transfer_open(void) {
   ok = ok && curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, wiping_realloc, strdup, calloc) == 0;
   /* Files and DNS are built into the C library; any other source would be a library to load in the fence. */
   ok = ok && __nss_configure_lookup("hosts", "files dns") == 0;
+  ok = ok && __nss_configure_lookup("passwd", "files") == 0; /* libpq asks for its home directory */
   /* A thread for each name that is looked up: they need little, and what one freed the next shall use. */
   mallopt(M_ARENA_MAX, 1);
   ok = ok && pthread_attr_init(&small) == 0 && pthread_attr_setstacksize(&small, RESOLVER_STACK) == 0 &&

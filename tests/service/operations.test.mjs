@@ -20,7 +20,7 @@ describe('what is secret stays so', () => {
   const state = scratch();
   let service;
   before(async () => {
-    service = await serve({ state, args: ['--log-level', 'debug', '--auth-mode', 'dev'], env: { SECRETS_MASTER_KEY: 'CANARYkey'.repeat(4), NEOCOMPUTE_JWT_SECRET: 'CANARYjwt'.repeat(4), MARBLE_SECRETS: JSON.stringify({ OTHER: Buffer.from('CANARY').toString('base64') }) } });
+    service = await serve({ state, args: ['--log-level', 'debug', '--auth-mode', 'dev'], env: { SECRETS_MASTER_KEY: 'CANARYkey'.repeat(4).slice(0, 32), NEOCOMPUTE_JWT_SECRET: 'CANARYjwt'.repeat(4), MARBLE_SECRETS: JSON.stringify({ OTHER: Buffer.from('CANARY').toString('base64') }) } });
     const headers = { authorization: `Bearer ${canary('token')}`, cookie: canary('cookie'), 'x-canary': canary('header'), 'idempotency-key': canary('idem'), 'user-agent': canary('agent') };
     const body = (more) => ({ script: `// ${canary('script')}\nfunction main(i) { console.log('${canary('log')}', i); ${more} return i }`, input: { a: canary('input') }, nonce: canary('nonce'), secret_refs: [] });
     const user = canary('user'), options = { user, headers };
