@@ -276,18 +276,26 @@ describe('the process', () => {
     assert.deepEqual(await e.stop(), { ended: 0, signal: 0 });
   });
 
-  test('the secret store in PostgreSQL, from within the fence, by address and by name', async () => {
+  test('the secret store in PostgreSQL, from within the fence: by address, by name, verified', async () => {
     const hold = createServer().listen(0, '127.0.0.1');
     await new Promise((done) => hold.on('listening', done));
     const { port } = hold.address();
     await new Promise((done) => hold.close(done));
-    const postgres = await startPostgres({ tcp: port });
+    const postgres = await startPostgres({ tcp: port, tls: ca.leaf(['localhost']) });
     try {
       postgres.sql("INSERT INTO secrets (user_id, name, version, encrypted_value) VALUES ('alice', 'one', 1, 'x'), ('bob', 'two', 1, 'y')");
-      for (const database of [postgres.connection, postgres.connection.replace('127.0.0.1', 'localhost')]) {
+      const named = postgres.connection.replace('127.0.0.1', 'localhost');
+      for (const database of [`${postgres.connection}?sslmode=disable`, `${named}?sslmode=require`, `${named}?sslmode=verify-full`]) {
         const e = await egress({ database });
         for (let i = 1; i < 4; i++) assert.deepEqual(await e.query(i), { rows: i, result: 'ok', count: 1 }, e.log);
         assert.deepEqual(await e.stop(), { ended: 0, signal: 0 }, e.log);
+      }
+      for (const [options, why] of [[{ database: `${named}?sslmode=verify-full`, authorities: other.file }, /certificate verify failed/],
+        [{ database: `${postgres.connection}?sslmode=verify-full` }, /does not match host name/]]) {
+        const e = await egress(options);
+        assert.equal((await e.query(1)).result, 'secret_store_unavailable');
+        assert.match(e.log, why);
+        await e.stop();
       }
     } finally { await postgres.stop(); }
     const e = await egress({ database: postgres.connection });

@@ -1,7 +1,7 @@
 // A PostgreSQL server of the test's own, from Debian's binaries: data in a directory of its own, one Unix socket, and `tcp`,
-// a port of loopback, if it is asked for.
+// a port of loopback, if it is asked for; with TLS, if it has `tls`: {key, cert}.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,15 +17,20 @@ const owner = () => {
   return { uid: Number(uid), gid: Number(gid) };
 };
 
-export async function startPostgres({ schema = true, tcp } = {}) {
+export async function startPostgres({ schema = true, tcp, tls } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pg-')), data = join(directory, 'data'), bin = binaries(), as = owner();
   chmodSync(directory, 0o755);
   if (as.uid !== undefined) chownSync(directory, as.uid, as.gid);
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'neocompute', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'], { stdio: 'ignore', cwd: directory, ...as });
   const port = String(tcp ?? 5432);
+  for (const [name, text] of tls ? [['server.crt', tls.cert], ['server.key', tls.key]] : []) {
+    const path = join(data, name);
+    writeFileSync(path, text, { mode: 0o600 });
+    if (as.uid !== undefined) chownSync(path, as.uid, as.gid);
+  }
   let server;
   const boot = async () => {
-    server = spawn(join(bin, 'postgres'), ['-D', data, '-k', directory, '-c', `listen_addresses=${tcp ? '127.0.0.1' : ''}`, ...(tcp ? ['-p', String(tcp)] : []), '-c', 'fsync=off', '-c', 'shared_buffers=8MB'], { stdio: 'ignore', cwd: directory, ...as });
+    server = spawn(join(bin, 'postgres'), ['-D', data, '-k', directory, '-c', `listen_addresses=${tcp ? '127.0.0.1' : ''}`, ...(tcp ? ['-p', port] : []), ...(tls ? ['-c', 'ssl=on'] : []), '-c', 'fsync=off', '-c', 'shared_buffers=8MB'], { stdio: 'ignore', cwd: directory, ...as });
     for (let i = 0; i < 100; i++) {
       if (spawnSync(join(bin, 'pg_isready'), ['-h', directory, '-p', port, '-U', 'neocompute'], { stdio: 'ignore' }).status === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,7 +1,8 @@
 /*
  * For tests/postgres.test.mjs: the secret store's statements on a PostgreSQL server. `postgres_main CONNECTION` reads
  * lines: STATEMENT TAB VALUE TAB VALUE …; an empty line sends what came before it as one query and waits for its rows:
- * for each a line INDEX TAB COLUMN …, then "= " and the result's name. A line "timeout MS" is for the queries behind it.
+ * for each a line INDEX TAB COLUMN …, then "= " and the result's name. A line "timeout MS" is for the queries behind
+ * it.
  */
 #include <stdio.h>
 
@@ -76,7 +77,8 @@ int main(int argc, char **argv) {
   base = event_base_new();
   if (argc != 2 || base == NULL || buf_extend(&kept, 4u << 20) == NULL) return 2;
   kept.len = 0;
-  const struct postgres_setup setup = {base, span_text(argv[1]), tell, trouble, NULL};
+  const struct postgres_setup setup = {
+      .base = base, .connection = span_text(argv[1]), .tell = tell, .trouble = trouble};
   if (postgres_new(&setup, &p) != RESULT_OK) return 1;
   while (fgets(line, sizeof line, stdin) != NULL) {
     line[strcspn(line, "\n")] = 0;

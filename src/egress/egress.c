@@ -173,6 +173,7 @@ static enum result set_up(struct egress *e, struct span body) {
                                        .context = e};
   const struct postgres_setup database = {.base = e->base,
                                           .connection = m.database,
+                                          .authorities = m.authorities,
                                           .tell = tell_keeper,
                                           .trouble = on_trouble,
                                           .context = e};

@@ -1,6 +1,8 @@
 #include "egress/postgres.h"
 
 #include <libpq-fe.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "egress/postgres_statements.h"
@@ -47,6 +49,7 @@ enum phase { OFF, CONNECTING, PREPARING, READY };
 struct postgres {
   struct postgres_setup setup;
   struct buf connection; /* NUL-terminated */
+  int authorities;       /* the file that libpq reads them from, without a name in any directory; -1: none */
   PGconn *server;
   enum phase phase;
   struct event *io, *timer;
@@ -157,9 +160,12 @@ static void go_on_connecting(struct postgres *p) {
 /* Libpq looks at nothing but the string and its own defaults: no service file, no password file, and no Kerberos, which
  * would load plugins. */
 static void call_up(struct postgres *p) {
-  const char *const keys[] = {"dbname", "passfile", "gssencmode", "application_name", "client_encoding", NULL};
+  char authorities[64];
+  snprintf(authorities, sizeof authorities, p->authorities < 0 ? "" : "/proc/self/fd/%d", p->authorities);
+  const char *const keys[] = {"dbname",          "passfile",    "gssencmode", "application_name",
+                              "client_encoding", "sslrootcert", NULL};
   const char *const values[] = {
-      (const char *)p->connection.data, "/dev/null/none", "disable", "neocompute", "UTF8", NULL};
+      (const char *)p->connection.data, "/dev/null/none", "disable", "neocompute", "UTF8", authorities, NULL};
   p->server = PQconnectStartParams(keys, values, 1);
   if (p->server == NULL) return complain(p, result_sentence(RESULT_NO_MEMORY));
   p->phase = CONNECTING;
@@ -390,15 +396,37 @@ enum result postgres_query(struct postgres *p, struct span body) {
 
 /* ---- all of it ---- */
 
+/* Whether the connection is to be one with a server that is verified: libpq verifies by any authorities it finds, also
+ * where only encryption was asked for. */
+static bool wants_verified(const char *connection) {
+  PQconninfoOption *options = PQconninfoParse(connection, NULL);
+  bool wants = false;
+  for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+    wants |= strcmp(o->keyword, "sslmode") == 0 && o->val != NULL && strncmp(o->val, "verify-", 7) == 0;
+  PQconninfoFree(options);
+  return wants;
+}
+
+/* Libpq takes them from a file only, and behind the fence there is none: this one is in memory. */
+static int make_authorities(struct span pem) {
+  int fd = memfd_create("authorities", MFD_CLOEXEC);
+  if (fd < 0 || write(fd, pem.data, pem.len) == (ssize_t)pem.len) return fd;
+  close(fd);
+  return -1;
+}
+
 enum result postgres_new(const struct postgres_setup *setup, struct postgres **out) {
   struct postgres *p = calloc(1, sizeof *p);
   if (p == NULL) return RESULT_NO_MEMORY;
   p->setup = *setup;
+  p->authorities = -1;
   p->connection = buf_new(8192);
   p->message = buf_new(ROWS_TEXT_MAX + 65536);
   buf_put_span(&p->connection, setup->connection);
   buf_put_u8(&p->connection, 0);
   p->timer = evtimer_new(setup->base, on_timer, p);
+  if (!p->connection.bad && wants_verified((const char *)p->connection.data))
+    p->authorities = make_authorities(setup->authorities);
   if (p->timer != NULL && !p->connection.bad) {
     *out = p;
     return RESULT_OK;
@@ -415,6 +443,7 @@ void postgres_free(struct postgres *p) {
   }
   hang_up(p);
   if (p->timer != NULL) event_free(p->timer);
+  if (p->authorities >= 0) close(p->authorities);
   buf_free(&p->connection);
   buf_free(&p->message);
   free(p);

@@ -17,6 +17,7 @@ struct postgres;
 struct postgres_setup {
   struct event_base *base;
   struct span connection;
+  struct span authorities; /* PEM: by whom a server is verified, if the string says sslmode=verify-ca or verify-full */
   void (*tell)(void *context, struct buf *message);
   void (*trouble)(void *context, struct span why);
   void *context;
