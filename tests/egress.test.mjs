@@ -300,7 +300,7 @@ describe('the process', () => {
     } finally { await postgres.stop(); }
     const e = await egress({ database: postgres.connection });
     assert.equal((await e.query(1)).result, 'secret_store_unavailable');
-    assert.match(e.log, /database_away.*refused/);
+    assert.match(e.log, /postgres_unusable.*refused/);
     await e.stop();
   });
 

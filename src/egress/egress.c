@@ -59,7 +59,7 @@ static void on_answer(void *context, const struct wire_response *response) {
 
 static void on_trouble(void *context, struct span why) {
   (void)context;
-  log_begin(LOG_WARN, "database_away");
+  log_begin(LOG_WARN, "postgres_unusable");
   log_text("reason", why);
   log_end();
 }
