@@ -145,7 +145,7 @@ test('egress killed, over and over: the service goes on, and has another each ti
       await up(round + 1);
       process.kill(processOf(service, ': egress').pid, 'SIGKILL');
       await completed(service, { script: fine });
-      await until(() => service.events('egress_lost').length === round + 1, 'word of it');
+      await until(() => service.events('egress_lost').filter(({ process: of }) => of === 'supervisor').length === round + 1, 'word of it');
     }
     await up(5);
     assert.deepEqual(['keeper', 'broker'].map((name) => processOf(service, name).pid), others);
