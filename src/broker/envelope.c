@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 
+#include "base/base64.h"
 #include "base/hosts.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -13,7 +14,7 @@
 #define MEMORY_MAX 1024u
 #define STEPS_MAX (UINT64_C(1) << 53) /* the last whole number that every JSON reader holds exactly */
 
-#define FIELDS_MAX 12u
+#define FIELDS_MAX 15u
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* A table's members are cut out of the text first, then read one by one in the table's order, so that what is wrong
@@ -139,6 +140,25 @@ static enum result read_input(struct reader *r, const struct field *f, struct sp
   return RESULT_OK;
 }
 
+/* It is the keeper that looks inside. */
+static enum result read_sealed(struct reader *r, const struct field *f, struct span value) {
+  if (value.data[0] != '{') return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be an object", f->name);
+  r->e->sealed = value;
+  return RESULT_OK;
+}
+
+static enum result read_recipient(struct reader *r, const struct field *f, struct span value) {
+  const size_t start = r->e->text.len;
+  struct span text;
+  uint8_t key[32];
+  if (!is_string(value) || !decode(r, value, &text) || !base64_read_url(text, key, sizeof key))
+    return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be an X25519 public key of 32 bytes in base64url", f->name);
+  r->e->text.len = start; /* in place of its text, which is longer */
+  buf_put(&r->e->text, key, sizeof key);
+  r->e->recipient = buf_since(&r->e->text, start);
+  return RESULT_OK;
+}
+
 static enum result read_text(struct reader *r, const struct field *f, struct span value) {
   struct span *out = f->text(r->e);
   if (!is_string(value)) return complain(r, RESULT_BAD_REQUEST, "\"%s\" must be a string", f->name);
@@ -186,6 +206,10 @@ static enum result read_async(struct reader *r, const struct field *f, struct sp
 
 static enum result read_deterministic(struct reader *r, const struct field *f, struct span value) {
   return read_bool(r, f, value, &r->e->deterministic);
+}
+
+static enum result read_seal_output(struct reader *r, const struct field *f, struct span value) {
+  return read_bool(r, f, value, &r->e->seal_output);
 }
 
 /* A whole number as JSON.stringify writes it, without point and exponent. What is beyond 64 bits counts as the most
@@ -347,7 +371,10 @@ static const struct field envelope_fields[] = {
     {.name = "deterministic", .read = read_deterministic},
     {.name = "limits", .read = read_limits},
     {.name = "app_id", .read = read_name, .text = app_id_of},
-    {.name = "script_name", .read = read_name, .text = script_name_of}};
+    {.name = "script_name", .read = read_name, .text = script_name_of},
+    {.name = "encrypted_input", .read = read_sealed},
+    {.name = "seal_output", .read = read_seal_output},
+    {.name = "recipient", .read = read_recipient}};
 
 #define IN_LIMITS (sizeof "limits." - 1)
 static const struct field limits_fields[] = {{.name = "limits.memory_mb", .key = IN_LIMITS, .read = read_memory},
@@ -426,7 +453,7 @@ static enum result cut_body(struct reader *r, struct span body, struct cut *cut)
 static bool make_room(struct envelope *e, const struct cut *cut) {
   size_t room = 1;
   for (size_t i = 0; i < cut->count; i++) {
-    if (cut->fields[i].read != read_input) room += cut->values[i].len;
+    if (cut->fields[i].read != read_input && cut->fields[i].read != read_sealed) room += cut->values[i].len;
   }
   e->text = buf_new(room);
   e->text.data = malloc(room);
@@ -439,11 +466,25 @@ static enum result settle_script(const struct reader *r) {
   struct envelope *e = r->e;
   if (e->script.len > 0 && e->script_name.len > 0)
     return complain(r, RESULT_BAD_REQUEST, "give \"script\" or \"script_name\", not both");
-  if (e->script.len == 0 && e->script_name.len == 0)
+  if (e->script.len == 0 && e->script_name.len == 0 && e->sealed.len == 0)
     return complain(r, RESULT_SCRIPT_REQUIRED, "\"script\" is missing or empty");
   if (e->script_name.len > 0 && e->app_id.len == 0)
     return complain(r, RESULT_BAD_REQUEST, "\"script_name\" needs \"app_id\"");
-  if (e->script.len > 0 && e->entry.len == 0) e->entry = span_text("main");
+  if (e->script_name.len == 0 && e->entry.len == 0) e->entry = span_text("main");
+  return RESULT_OK;
+}
+
+/* What is sealed takes the place of what is not, and there must be somebody to seal to. */
+static enum result settle_seals(const struct reader *r, bool has_input) {
+  const struct envelope *e = r->e;
+  if (e->sealed.len > 0 && has_input)
+    return complain(r, RESULT_BAD_REQUEST, "give \"input\" or \"encrypted_input\", not both");
+  if (e->sealed.len > 0 && e->script_name.len > 0)
+    return complain(r, RESULT_BAD_REQUEST, "\"encrypted_input\" does not go with \"script_name\"");
+  if (e->seal_output && e->sealed.len == 0 && e->recipient.len == 0)
+    return complain(r, RESULT_BAD_REQUEST, "\"seal_output\" needs \"encrypted_input\" or \"recipient\"");
+  if (!e->seal_output && e->recipient.len > 0)
+    return complain(r, RESULT_BAD_REQUEST, "\"recipient\" needs \"seal_output\"");
   return RESULT_OK;
 }
 
@@ -459,6 +500,7 @@ enum result envelope_read(struct span body, struct envelope *e, char *detail, si
   if (result == RESULT_OK && !make_room(e, &cut)) result = RESULT_NO_MEMORY;
   if (result == RESULT_OK) result = read_fields(&cut);
   if (result == RESULT_OK) result = settle_script(&r);
+  if (result == RESULT_OK) result = settle_seals(&r, cut.values[1].data != NULL && !is_null(cut.values[1]));
   if (result != RESULT_OK) envelope_free(e);
   return result;
 }

@@ -27,14 +27,16 @@ struct envelope {
   struct span entry;  /* an identifier; unless given, "main", with script_name empty */
   struct span input;  /* JSON object, bytes of the body as sent; "{}" if absent or null */
   struct span nonce;  /* printable ASCII that JSON need not escape, so that a receipt has room for it; or empty */
-  struct span app_id, script_name;           /* names as of secrets, but not "." or ".."; or empty */
-  struct span hosts;                         /* limits.hosts: base/hosts.h, a line each; or empty */
+  struct span app_id, script_name; /* names as of secrets, but not "." or ".."; or empty */
+  struct span sealed;    /* encrypted_input: a JSON object as sent; or empty. Then no input, and maybe no script */
+  struct span recipient; /* 32 bytes, or empty */
+  struct span hosts;     /* limits.hosts: base/hosts.h, a line each; or empty */
   struct span secrets[ENVELOPE_SECRETS_MAX]; /* names (A-Z a-z 0-9 _ . -), `secrets:` taken off, each once, in order */
   size_t secret_count;
   uint64_t timeout_ms; /* 1..120 s, clamped as the reference does; 30 s unless given */
   uint64_t memory;     /* bytes; 128 MiB unless limits.memory_mb says 16..1024 */
   uint64_t steps;      /* INT64_MAX unless limits.steps */
-  bool async, deterministic;
+  bool async, deterministic, seal_output;
 };
 
 /* Reads `body`, which must live as long as the envelope. On failure `detail` (at least 256 bytes) names the member or

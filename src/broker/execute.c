@@ -31,7 +31,9 @@ static bool encrypted_is_sound(const struct call *call) {
 static uint32_t execute_flags(const struct call *call, const struct envelope *e) {
   char value[8];
   uint32_t flags = e->deterministic ? WIRE_EXECUTE_DETERMINISTIC : 0;
+  if (e->seal_output) flags |= WIRE_EXECUTE_SEAL_OUTPUT;
   if (e->async || prefers_async(http_field_of(call_request(call), "prefer"))) flags |= WIRE_EXECUTE_ASYNC;
+  if (e->seal_output) return flags; /* nothing is to be read on the way, by whatever key */
   if (call->broker->encrypt_always) return flags | WIRE_EXECUTE_ENCRYPT_BESIDE;
   if (call_query(call, "encrypted", value, sizeof value) && strcmp(value, "1") == 0) flags |= WIRE_EXECUTE_ENCRYPT_ONLY;
   return flags;
@@ -52,6 +54,8 @@ static enum result fill(struct wire_execute *m, const struct call *call, const s
                              .app = e->script_name.len > 0 ? e->app_id : span_of(NULL, 0),
                              .name = e->script_name,
                              .hosts = e->hosts,
+                             .sealed = e->sealed,
+                             .recipient = e->recipient,
                              .secret_count = (uint32_t)e->secret_count};
   memcpy(m->user, call->user, sizeof m->user);
   memcpy(m->secrets, e->secrets, e->secret_count * sizeof e->secrets[0]);

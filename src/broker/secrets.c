@@ -1,6 +1,7 @@
 #include "broker/state.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/text.h"
 #include "broker/envelope.h"
 #include "wire/statements.h"
@@ -232,19 +233,33 @@ static void on_rows(void *context, const struct store_answer *answer) {
   free(q);
 }
 
-static bool read_statements(struct store_statement *statements, uint32_t count, struct cursor rest) {
+/* As with jobs, the database knows users by a hash: first value of every statement. False if it has none. */
+static bool hide_user(struct store_statement *s, uint8_t hex[2 * DIGEST_SIZE]) {
+  uint8_t digest[DIGEST_SIZE];
+  struct buf text = buf_fixed(hex, 2 * DIGEST_SIZE);
+  if (s->count == 0) return false;
+  digest_sha256(s->values[0], digest);
+  text_put_hex(&text, span_of(digest, sizeof digest));
+  s->values[0] = buf_span(&text);
+  return true;
+}
+
+static bool read_statements(struct store_statement *statements, uint32_t count, struct cursor rest,
+                            uint8_t users[][2 * DIGEST_SIZE]) {
   for (uint32_t i = 0; i < count; i++) {
     struct wire_statement m;
     if (!wire_get_statement(&rest, &m)) return false;
     statements[i] = (struct store_statement){.statement = m.statement, .count = m.count};
     memcpy(statements[i].values, m.values, sizeof m.values);
+    if (!hide_user(&statements[i], users[i])) return false;
   }
   return cursor_end(&rest);
 }
 
 bool secrets_query(struct broker *b, const struct wire_query *m, struct cursor rest) {
   struct store_statement statements[STORE_STATEMENTS_MAX];
-  if (!read_statements(statements, m->count, rest)) return false;
+  uint8_t users[STORE_STATEMENTS_MAX][2 * DIGEST_SIZE];
+  if (!read_statements(statements, m->count, rest, users)) return false;
   struct query *q = malloc(sizeof *q);
   enum result r = RESULT_NO_MEMORY;
   if (q != NULL) {

@@ -18,7 +18,7 @@ struct checks_file {
 /* Members of the response, raw; `data` is NULL for one that is not there. */
 struct checks_response {
   struct span job_id, status, error_code, gas_used, usage, output, encrypted_output, output_hash, logs, secrets,
-      network;
+      network, sealed;
   struct span receipt, receipt_salt, attestation;
   struct span rest[5]; /* known, and not compared with anything */
 };

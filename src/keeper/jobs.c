@@ -41,10 +41,13 @@ struct job {
   struct facts facts; /* entry and nonce point into the two below */
   uint8_t entry[ENTRY_MAX], nonce[RECEIPT_NONCE_MAX];
   struct prepare *prepare; /* of a job that needs more than its request brings; NULL otherwise */
+  struct sealed *sealed;   /* of a job whose input came sealed */
   struct fetches *fetches; /* from its first request to the outside on */
-  struct buf kept;         /* the request, while it is prepared or waits */
-  struct buf logs;         /* JSON strings, joined by commas */
-  struct buf hosts;        /* those it may reach, if its request says */
+  uint8_t recipient[AGREE_PUBLIC];
+  bool has_recipient;
+  struct buf kept;  /* the request, while it is prepared or waits */
+  struct buf logs;  /* JSON strings, joined by commas */
+  struct buf hosts; /* those it may reach, if its request says */
 };
 
 struct jobs {
@@ -88,6 +91,7 @@ static void job_free(struct job *job) {
   if (job->timer != NULL) event_free(job->timer);
   fetches_free(job->fetches);
   prepare_free(job->prepare);
+  sealed_free(job->sealed);
   buf_free(&job->kept);
   buf_free(&job->logs);
   buf_free(&job->hosts);
@@ -135,6 +139,8 @@ static void finish(struct job *job, const struct wire_done *done) {
   const struct outcome o = {.secrets = secrets,
                             .secret_count = secret_count,
                             .network = buf_span(&network),
+                            .sealed = job->sealed,
+                            .recipient = job->has_recipient ? job->recipient : NULL,
                             .job = job->id,
                             .user = job->user,
                             .flags = job->flags,
@@ -229,6 +235,7 @@ void jobs_log(struct jobs *j, void *job_, const struct wire_log *entry) {
   struct job *job = job_;
   if (job->logs.len > 0) buf_put_u8(&job->logs, ',');
   json_put_string(&job->logs, entry->text);
+  if (job->flags & WIRE_EXECUTE_SEAL_OUTPUT) return; /* it is for the caller's eyes only */
   wire_put_logged(&j->message,
                   &(struct wire_logged){.ticket = job->ticket, .level = entry->level, .text = entry->text});
   tell(j);
@@ -286,13 +293,17 @@ static bool text_fits(struct span text, size_t min, size_t max) {
 
 static bool in_range(const struct wire_execute *m) {
   const uint32_t encrypt = WIRE_EXECUTE_ENCRYPT_ONLY | WIRE_EXECUTE_ENCRYPT_BESIDE;
-  const uint32_t known = encrypt | WIRE_EXECUTE_ASYNC | WIRE_EXECUTE_DETERMINISTIC;
+  const uint32_t known = encrypt | WIRE_EXECUTE_ASYNC | WIRE_EXECUTE_DETERMINISTIC | WIRE_EXECUTE_SEAL_OUTPUT;
+  const bool seals = m->flags & WIRE_EXECUTE_SEAL_OUTPUT, sealed = m->sealed.len > 0;
   bool fits = (m->flags & ~known) == 0 && (m->flags & encrypt) != encrypt;
+  fits &= !seals || ((m->flags & encrypt) == 0 && (sealed || m->recipient.len == AGREE_PUBLIC));
+  fits &= m->recipient.len == 0 || (seals && m->recipient.len == AGREE_PUBLIC);
   fits &= m->timeout_ms >= 1 && m->timeout_ms <= TIMEOUT_MAX_MS;
   fits &= m->memory >= MEMORY_MIN && m->memory <= MEMORY_MAX;
   fits &= m->steps >= 1 && m->steps <= INT64_MAX;
   const bool named = m->name.len > 0;
-  fits &= named == (m->app.len > 0) && named == (m->script.len == 0);
+  fits &= named == (m->app.len > 0) && !(named && (sealed || m->script.len > 0));
+  fits &= named || sealed || m->script.len > 0;
   fits &= text_fits(m->script, 0, SCRIPT_MAX) && text_fits(m->input, 1, INPUT_MAX);
   fits &= text_fits(m->entry, named ? 0 : 1, ENTRY_MAX) && text_fits(m->nonce, 0, RECEIPT_NONCE_MAX);
   fits &= text_fits(m->trace, 0, NAME_MAX_BYTES) && text_fits(m->user_id, 1, NAME_MAX_BYTES);
@@ -300,6 +311,22 @@ static bool in_range(const struct wire_execute *m) {
   fits &= hosts_valid(m->hosts) && m->hosts.len <= HOSTS_TEXT_MAX;
   for (uint32_t i = 0; i < m->secret_count; i++) fits &= text_fits(m->secrets[i], 1, NAME_MAX_BYTES);
   return fits;
+}
+
+/* Those that the caller sealed beside the input; that there is room for them was seen when it was opened. */
+static void add_sealed_secrets(const struct job *job, struct wire_job *w) {
+  const struct wire_secret *secrets = NULL;
+  const size_t count = job->sealed == NULL ? 0 : sealed_secrets(job->sealed, &secrets);
+  for (size_t i = 0; i < count && w->secret_count < WIRE_SECRETS_MAX; i++) w->secrets[w->secret_count++] = secrets[i];
+}
+
+/* The request with what came sealed, or from elsewhere, in its place. */
+static void complete(const struct job *job, struct wire_execute *m) {
+  if (job->sealed != NULL) {
+    m->input = sealed_input(job->sealed);
+    if (m->script.len == 0) m->script = sealed_script(job->sealed);
+  }
+  if (job->prepare != NULL && !job->preparing) prepare_fill(job->prepare, m);
 }
 
 static struct wire_job worker_job(struct job *job, const struct wire_execute *m) {
@@ -315,8 +342,9 @@ static struct wire_job worker_job(struct job *job, const struct wire_execute *m)
   w.steps = m->steps;
   w.entry = m->entry;
   w.input = m->input;
-  w.secret_count = (uint32_t)count;
   for (size_t i = 0; i < count; i++) w.secrets[i] = (struct wire_secret){secrets[i].name, secrets[i].value};
+  w.secret_count = (uint32_t)count;
+  add_sealed_secrets(job, &w);
   return w;
 }
 
@@ -425,10 +453,10 @@ static void on_prepared(void *context, enum result result, struct span detail) {
     finish(job, &(struct wire_done){.result = (uint32_t)result, .error = detail});
     return want_workers(j);
   }
-  prepare_fill(job->prepare, &m);
+  job->preparing = false;
+  complete(job, &m);
   if (!text_fits(m.script, 1, SCRIPT_MAX) || !text_fits(m.entry, 1, ENTRY_MAX))
     return stop(job, RESULT_SCRIPT_STORE_INVALID);
-  job->preparing = false;
   job->begun_ns = clock_monotonic_ns();
   struct buf kept = job->kept; /* where `m` points; it goes back there if the job has to wait */
   job->kept = buf_new(SERVICE_REQUEST_MAX);
@@ -446,13 +474,47 @@ static void prepare(struct job *job, const struct wire_execute *m, struct span b
   if (r != RESULT_OK) stop(job, r);
 }
 
-static void start(struct job *job, const struct wire_execute *m, struct span body) {
+/* A secret that was sealed beside the input must not take the place of one that is asked for. */
+static bool secrets_are_one_each(const struct sealed *s, const struct wire_execute *m) {
+  const struct wire_secret *secrets;
+  const size_t count = sealed_secrets(s, &secrets);
+  for (size_t i = 0; i < count; i++)
+    for (uint32_t k = 0; k < m->secret_count; k++)
+      if (span_equal(secrets[i].name, m->secrets[k])) return false;
+  return count + m->secret_count <= WIRE_SECRETS_MAX;
+}
+
+static enum result unseal(struct job *job, const struct wire_execute *m) {
+  const struct jobs *j = job->all;
+  const struct sealed_request request = {.user = m->user,
+                                         .attestation = j->setup.identity->attestation,
+                                         .script = m->script,
+                                         .message = m->sealed,
+                                         .now = clock_real_ns() / 1000000000u};
+  enum result r = sealed_open(j->setup.keys, j->setup.replays, &request, &job->sealed);
+  return r == RESULT_OK && !secrets_are_one_each(job->sealed, m) ? RESULT_SEALED_INPUT_REJECTED : r;
+}
+
+static enum result take(struct job *job, const struct wire_execute *m) {
   buf_put_span(&job->hosts, m->hosts);
-  if (job->hosts.bad) return stop(job, RESULT_NO_MEMORY);
-  if (prepare_needed(m))
-    prepare(job, m, body);
+  job->has_recipient = m->recipient.len == sizeof job->recipient;
+  if (job->has_recipient) memcpy(job->recipient, m->recipient.data, sizeof job->recipient);
+  if (job->hosts.bad) return RESULT_NO_MEMORY;
+  return m->sealed.len > 0 ? unseal(job, m) : RESULT_OK;
+}
+
+static void start(struct job *job, const struct wire_execute *received, struct span body) {
+  struct wire_execute m = *received;
+  enum result r = take(job, &m);
+  if (r != RESULT_OK) { /* whoever cannot be sealed to gets the reason only */
+    if (note_facts(job, &m) != RESULT_OK) r = RESULT_CRYPTO;
+    return stop(job, r);
+  }
+  complete(job, &m);
+  if (prepare_needed(&m))
+    prepare(job, &m, body);
   else
-    begin(job, m, body);
+    begin(job, &m, body);
 }
 
 enum result jobs_execute(struct jobs *j, struct span body) {
@@ -477,7 +539,7 @@ void jobs_idle(struct jobs *j) {
     struct wire_execute m;
     /* It was read once, so it can be read again. */
     if (!wire_get_execute(buf_span(&job->kept), &m)) break;
-    if (job->prepare != NULL) prepare_fill(job->prepare, &m);
+    complete(job, &m);
     if (!give(job, &m)) break;
     job->waiting = false;
     j->waiting--;

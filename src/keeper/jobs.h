@@ -6,6 +6,7 @@
 
 #include "keeper/outcome.h"
 #include "keeper/prepare.h"
+#include "keeper/sealed.h"
 #include "keeper/workers.h"
 
 struct jobs;
@@ -18,6 +19,7 @@ struct jobs_setup {
   struct scripts *scripts;
   struct secrets *secrets;
   struct fetches_setup fetches;
+  struct sealed_replays *replays;
   uint32_t most; /* jobs at a time */
   /* A message to the broker. */
   void (*tell)(void *context, struct buf *message);

@@ -33,6 +33,7 @@ struct keeper {
   struct outlet *outlet;
   struct scripts *scripts;
   struct secrets *secrets;
+  struct sealed_replays *replays;
   struct jobs *jobs;
   struct buf hosts; /* that scripts may reach */
   uint32_t most;
@@ -247,6 +248,7 @@ static enum result make_pool(struct keeper *k, const struct config *c, uint64_t 
                                        .most = k->most,
                                        .scripts = k->scripts,
                                        .secrets = k->secrets,
+                                       .replays = k->replays,
                                        .fetches = {.base = k->base,
                                                    .outlet = k->outlet,
                                                    .operator_hosts = buf_span(&k->hosts),
@@ -267,6 +269,7 @@ static enum result configure(struct keeper *k, const struct wire_keeper_setup *m
   k->most = (uint32_t)most;
   if (r == RESULT_OK) r = keys_new(m->master_key, &k->keys);
   if (r == RESULT_OK) r = make_askers(k, c, m);
+  if (r == RESULT_OK) r = sealed_replays_new(&k->replays);
   if (r == RESULT_OK) choose_hosts(k, c);
   if (r == RESULT_OK) r = k->hosts.bad ? RESULT_NO_MEMORY : make_pool(k, c, idle);
   config_free(c);
@@ -459,6 +462,7 @@ static enum result begin(struct keeper *k) {
 static void release(struct keeper *k) {
   jobs_free(k->jobs);
   secrets_free(k->secrets);
+  sealed_replays_free(k->replays);
   scripts_free(k->scripts);
   outlet_free(k->outlet);
   workers_free(k->workers);

@@ -126,7 +126,8 @@ static void test_failures(void **state) {
   struct wire_execute m = stage_job(0, SUM);
   m.secret_count = 1;
   m.secrets[0] = span_text("api_key");
-  expect_ended(execute(m), RESULT_SECRET_NOT_FOUND, "\"error\":\"secret not found: api_key: there is no secret of that name\"");
+  expect_ended(execute(m), RESULT_SECRET_NOT_FOUND,
+               "\"error\":\"secret not found: api_key: there is no secret of that name\"");
   assert_int_equal(stage_close(&stage), 0);
 }
 

@@ -41,6 +41,21 @@ static enum result protect(const struct keys *keys, const struct outcome *o, uin
   return RESULT_OK;
 }
 
+/* Where the input did not open and no recipient is named, there is nobody to seal to, and nothing to hide. */
+static bool is_sealed(const struct outcome *o) {
+  return o->flags & WIRE_EXECUTE_SEAL_OUTPUT && (o->sealed != NULL || o->recipient != NULL);
+}
+
+/* What only the caller may read must not be guessed at through its hash by those who pass it on. */
+static bool is_for_caller(const struct outcome *o) {
+  return o->flags & WIRE_EXECUTE_ENCRYPT_ONLY || is_sealed(o);
+}
+
+static enum result hash_logs(const struct outcome *o, const struct span logs[3], uint8_t out[HASH_SIZE]) {
+  const struct span salted[] = {span_of(o->facts->salt, RECEIPT_SALT), logs[0], logs[1], logs[2]};
+  return is_sealed(o) ? hash_sha256(salted, 4, out) : hash_sha256(logs, 3, out);
+}
+
 static enum result certify(struct keys *keys, const struct identity *id, const struct outcome *o, struct texts *t,
                            struct receipt_claims *c) {
   const struct span logs[] = {span_text("["), o->logs, span_text("]")};
@@ -62,30 +77,52 @@ static enum result certify(struct keys *keys, const struct identity *id, const s
   memcpy(c->limits, o->facts->limits, HASH_SIZE);
   memcpy(c->secrets, o->facts->secrets, HASH_SIZE);
   memcpy(c->attestation, id->attestation, HASH_SIZE);
-  enum result r = hash_sha256(logs, 3, c->logs);
+  enum result r = hash_logs(o, logs, c->logs);
   return r == RESULT_OK ? keys_receipt(keys, c, &t->receipt) : r;
 }
 
-static void put_reply(const struct identity *id, const struct outcome *o, struct texts *t, struct buf *reply) {
+static struct reply describe(const struct identity *id, const struct outcome *o, struct texts *t) {
   text_put_hex(&t->attestation, span_of(id->attestation, HASH_SIZE));
   base64_put_url(&t->salt, span_of(o->facts->salt, RECEIPT_SALT));
-  reply_put(reply, &(struct reply){.job = buf_span(&t->uuid),
-                                   .done = o->done,
-                                   .logs = o->logs,
-                                   .secrets = o->secrets,
-                                   .secret_count = o->secret_count,
-                                   .network = o->network,
-                                   .entry = o->facts->entry,
-                                   .script_bytes = o->facts->script_bytes,
-                                   .started_ns = o->facts->started_ns,
-                                   .duration_ns = o->duration_ns,
-                                   .hide_output = o->flags & WIRE_EXECUTE_ENCRYPT_ONLY,
-                                   .encrypted_output = buf_span(&t->encrypted),
-                                   .output_hash = buf_span(&t->hash),
-                                   .signature = span_text(t->signature),
-                                   .receipt = buf_span(&t->receipt),
-                                   .receipt_salt = buf_span(&t->salt),
-                                   .attestation = buf_span(&t->attestation)});
+  return (struct reply){.job = buf_span(&t->uuid),
+                        .done = o->done,
+                        .logs = o->logs,
+                        .secrets = o->secrets,
+                        .secret_count = o->secret_count,
+                        .network = o->network,
+                        .entry = o->facts->entry,
+                        .script_bytes = o->facts->script_bytes,
+                        .started_ns = o->facts->started_ns,
+                        .duration_ns = o->duration_ns,
+                        .hide_output = o->flags & WIRE_EXECUTE_ENCRYPT_ONLY,
+                        .encrypted_output = buf_span(&t->encrypted),
+                        .output_hash = buf_span(&t->hash),
+                        .signature = span_text(t->signature),
+                        .receipt = buf_span(&t->receipt),
+                        .receipt_salt = buf_span(&t->salt),
+                        .attestation = buf_span(&t->attestation)};
+}
+
+/* The whole reply, sealed, inside one that tells strangers what they have to know. */
+static enum result put_sealed_reply(const struct identity *id, const struct outcome *o, struct reply *r,
+                                    struct buf *reply) {
+  struct buf plain = buf_new(SERVICE_REPLY_MAX), sealed = buf_new(2 * SERVICE_REPLY_MAX);
+  r->sealed = true;
+  reply_put(&plain, r);
+  enum result result =
+      plain.bad ? RESULT_NO_MEMORY
+                : sealed_put_output(o->sealed, o->recipient, id->attestation, o->job, buf_span(&plain), &sealed);
+  if (result == RESULT_OK) reply_put_around(reply, r, buf_span(&sealed));
+  buf_free(&plain);
+  buf_free(&sealed);
+  return result;
+}
+
+static enum result put_reply(const struct identity *id, const struct outcome *o, struct texts *t, struct buf *reply) {
+  struct reply r = describe(id, o, t);
+  if (is_sealed(o)) return put_sealed_reply(id, o, &r, reply);
+  reply_put(reply, &r);
+  return RESULT_OK;
 }
 
 /* An append that found no memory shows in the buffer, not in the call. */
@@ -101,11 +138,11 @@ static enum result build(struct keys *keys, const struct identity *id, const str
   uuid_put(&t.uuid, o->job);
   enum result r = protect(keys, o, claims.output, &t);
   /* What is sealed to the caller must not be guessed at through its hash. */
-  if (r == RESULT_OK && o->done->result == RESULT_OK && o->flags & WIRE_EXECUTE_ENCRYPT_ONLY)
+  if (r == RESULT_OK && o->done->result == RESULT_OK && is_for_caller(o))
     r = receipt_commit(o->facts->salt, o->done->output, claims.output);
   if (r == RESULT_OK) r = certify(keys, id, o, &t, &claims);
   if (r == RESULT_OK && t.receipt.len == 0) r = RESULT_CRYPTO; /* reply_put leaves out what is empty */
-  if (r == RESULT_OK) put_reply(id, o, &t, reply);
+  if (r == RESULT_OK) r = put_reply(id, o, &t, reply);
   r = whole(r, reply);
   if (r == RESULT_OK) r = keys_seal(keys, o->user, o->job, buf_span(reply), span_text(""), sealed);
   texts_end(&t);

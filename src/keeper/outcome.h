@@ -4,6 +4,7 @@
 #include "keeper/facts.h"
 #include "keeper/identity.h"
 #include "keeper/prepare.h"
+#include "keeper/sealed.h"
 
 struct outcome {
   const uint8_t *job, *user; /* 16 and 32 bytes */
@@ -13,9 +14,11 @@ struct outcome {
   struct span logs; /* JSON strings, joined by commas */
   const struct prepare_secret *secrets;
   size_t secret_count;
-  struct span network;  /* fetches_put_summary; empty: nothing was asked of the outside */
-  uint64_t duration_ns; /* as the keeper's clock has it */
-  uint64_t now;         /* Unix seconds */
+  const struct sealed *sealed; /* of a sealed input; NULL: there is none */
+  const uint8_t *recipient;    /* whom the answer is sealed to; NULL: to the sender of the input, if flags say so */
+  struct span network;         /* fetches_put_summary; empty: nothing was asked of the outside */
+  uint64_t duration_ns;        /* as the keeper's clock has it */
+  uint64_t now;                /* Unix seconds */
 };
 
 /* A whole ENDED: the reply with its receipt, and the record to store. If they cannot be made, it is a fault of ours in

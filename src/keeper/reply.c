@@ -119,6 +119,10 @@ static void put_ended(struct buf *b, const struct reply *r) {
   put_string_if(b, "receipt", r->receipt);
   put_string_if(b, "receipt_salt", r->receipt_salt);
   put_string_if(b, "attestation", r->attestation);
+  if (r->sealed) {
+    json_put_key(b, "sealed");
+    buf_put_text(b, "true");
+  }
   put_secrets(b, r);
   if (r->network.len == 0) return;
   json_put_key(b, "network");
@@ -132,6 +136,30 @@ void reply_put(struct buf *b, const struct reply *r) {
     put_running(b, r);
   else
     put_ended(b, r);
+  buf_put_u8(b, '}');
+}
+
+void reply_put_around(struct buf *b, const struct reply *r, struct span sealed_output) {
+  const enum result result = (enum result)r->done->result;
+  buf_put_u8(b, '{');
+  json_put_member_string(b, "job_id", r->job);
+  json_put_member_string(b, "status", span_text(result == RESULT_OK ? "completed" : "failed"));
+  if (result != RESULT_OK) {
+    json_put_member_string(b, "error", span_text(result_sentence(result)));
+    json_put_member_string(b, "error_code", span_text(result_name(result)));
+  }
+  put_started(b, r);
+  json_put_key(b, "duration");
+  buf_put_u8(b, '"');
+  text_put_go_duration(b, r->duration_ns);
+  buf_put_u8(b, '"');
+  put_usage(b, r->done);
+  put_string_if(b, "receipt", r->receipt);
+  put_string_if(b, "attestation", r->attestation);
+  if (sealed_output.len > 0) {
+    json_put_key(b, "sealed_output");
+    buf_put_span(b, sealed_output);
+  }
   buf_put_u8(b, '}');
 }
 

@@ -15,11 +15,15 @@ struct reply {
   size_t script_bytes;
   uint64_t started_ns, duration_ns; /* Unix time; as the keeper's clock has it */
   bool hide_output;                 /* only encrypted_output is sent */
+  bool sealed;                      /* it is sealed to the caller: the receipt's output and logs are salted */
   /* Text; left out if empty. */
   struct span encrypted_output, output_hash, signature, receipt, receipt_salt, attestation;
 };
 
 void reply_put(struct buf *b, const struct reply *r);
+/* What strangers may see of a reply that is sealed: not what the script said, nor what opens the receipt's commitments.
+ * `sealed_output` is the sealed reply, JSON; left out if empty. */
+void reply_put_around(struct buf *b, const struct reply *r, struct span sealed_output);
 
 /* A failure of the service, not of the job: nothing but its name. */
 void reply_put_fault(struct buf *b, struct span job, enum result fault);

@@ -114,12 +114,13 @@ bool wire_get_empty(struct span body) {
 }
 
 static const struct field execute_fields[] = {
-    FIELD(U64, wire_execute, ticket),    FIELD(BYTES16, wire_execute, job),     FIELD(BYTES32, wire_execute, user),
-    FIELD(U32, wire_execute, flags),     FIELD(U64, wire_execute, timeout_ms),  FIELD(U64, wire_execute, memory),
-    FIELD(U64, wire_execute, steps),     FIELD(BLOCK, wire_execute, script),    FIELD(BLOCK, wire_execute, entry),
-    FIELD(BLOCK, wire_execute, input),   FIELD(BLOCK, wire_execute, nonce),     FIELD(BLOCK, wire_execute, trace),
-    FIELD(BLOCK, wire_execute, user_id), FIELD(BLOCK, wire_execute, app),       FIELD(BLOCK, wire_execute, name),
-    FIELD(BLOCK, wire_execute, hosts),   FIELD(U32, wire_execute, secret_count)};
+    FIELD(U64, wire_execute, ticket),      FIELD(BYTES16, wire_execute, job),    FIELD(BYTES32, wire_execute, user),
+    FIELD(U32, wire_execute, flags),       FIELD(U64, wire_execute, timeout_ms), FIELD(U64, wire_execute, memory),
+    FIELD(U64, wire_execute, steps),       FIELD(BLOCK, wire_execute, script),   FIELD(BLOCK, wire_execute, entry),
+    FIELD(BLOCK, wire_execute, input),     FIELD(BLOCK, wire_execute, nonce),    FIELD(BLOCK, wire_execute, trace),
+    FIELD(BLOCK, wire_execute, user_id),   FIELD(BLOCK, wire_execute, app),      FIELD(BLOCK, wire_execute, name),
+    FIELD(BLOCK, wire_execute, hosts),     FIELD(BLOCK, wire_execute, sealed),   FIELD(BLOCK, wire_execute, recipient),
+    FIELD(U32, wire_execute, secret_count)};
 
 void wire_put_execute(struct buf *b, const struct wire_execute *m) {
   msg_begin(b, WIRE_EXECUTE);

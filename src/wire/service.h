@@ -75,8 +75,9 @@ bool service_in_order(enum service_peer sender, enum service_peer receiver, uint
 enum wire_execute_flag {
   WIRE_EXECUTE_ASYNC = 1,
   WIRE_EXECUTE_DETERMINISTIC = 2,
-  WIRE_EXECUTE_ENCRYPT_ONLY = 4,  /* encrypted_output instead of output */
-  WIRE_EXECUTE_ENCRYPT_BESIDE = 8 /* encrypted_output beside output, as the reference does */
+  WIRE_EXECUTE_ENCRYPT_ONLY = 4,   /* encrypted_output instead of output */
+  WIRE_EXECUTE_ENCRYPT_BESIDE = 8, /* encrypted_output beside output, as the reference does */
+  WIRE_EXECUTE_SEAL_OUTPUT = 16    /* the answer is sealed to `recipient`, or to the sender of `sealed` */
 };
 
 /* EXECUTE. `ticket` names the request until its ENDED; broker's choice, never used twice. */
@@ -91,6 +92,8 @@ struct wire_execute {
   struct span user_id;   /* what `user` is the hash of: stores of secrets that others fill know it by that */
   struct span app, name; /* instead of a script: one of an app's manifest */
   struct span hosts;     /* base/hosts.h: of those that may be reached at all, only these; empty: all of them */
+  struct span sealed;    /* encrypted_input as sent, a JSON object: the input, maybe the script and secrets; or empty */
+  struct span recipient; /* X25519 key of 32 bytes; or empty */
   uint32_t secret_count;
   struct span secrets[WIRE_SECRETS_MAX]; /* names */
 };

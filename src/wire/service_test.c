@@ -274,6 +274,8 @@ static struct wire_execute sample_execute(uint32_t secrets) {
                            .app = TEXT("app"),
                            .name = TEXT("script"),
                            .hosts = TEXT("*.example"),
+                           .sealed = TEXT("{\"enc\":\"\"}"),
+                           .recipient = TEXT("0123456789abcdef0123456789abcdef"),
                            .secret_count = secrets};
   for (uint32_t i = 0; i < secrets && i < WIRE_SECRETS_MAX; i++) m.secrets[i] = span_of(filling, i);
   return m;

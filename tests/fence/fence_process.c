@@ -99,7 +99,7 @@ static void check_worker_limits(pid_t pid) {
     const char *name;
     uint64_t most;
   } wanted[] = {{"Max core file size", 0},   {"Max file size", 0},
-                {"Max processes", 0},        {"Max open files", 0},
+                {"Max processes", 0},        {"Max open files", 1},
                 {"Max locked memory", 0},    {"Max msgqueue size", 0},
                 {"Max nice priority", 20},   {"Max realtime priority", 0},
                 {"Max pending signals", 16}, {"Max address space", 12ul << 30},
