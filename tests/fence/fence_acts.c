@@ -79,6 +79,7 @@ static struct sock_filter hear_all = BPF_STMT(BPF_RET | BPF_K, 0xffff);
 static struct sock_fprog hear_all_program = {1, &hear_all};
 static const unsigned long no_signals;
 static struct itimerval no_timer;
+static struct timespec no_time;
 static struct sigevent no_event = {.sigev_notify = SIGEV_NONE};
 static struct __user_cap_header_struct cap_header = {.version = _LINUX_CAPABILITY_VERSION_3};
 static struct __user_cap_data_struct caps[2];

@@ -78,6 +78,8 @@ static const struct fence_act forbidden[] = {
   ACT("ioctl: FIONREAD", WORKS, "asks how much its socket holds", RAW(SYS_ioctl, 0, FIONREAD, P(scratch)), MAY(E)),
   ACT("ioctl: TIOCSTI", KERNEL, "types on its terminal", WITH(with_terminal), RAW(SYS_ioctl, FENCE_FD, TIOCSTI, P("x"))),
   ACT("poll", WORKS, "waits for its socket", RAW(SYS_poll, P(&poll_socket), 1, 0), MAY(B | K | E)),
+  ACT("ppoll: no descriptor", WORKS, "sleeps", RAW(SYS_ppoll, 0, 0, P(&no_time), 0, 0)),
+  ACT("ppoll: signals", WORKS, "lets other signals in", RAW(SYS_ppoll, P(&poll_socket), 1, P(&no_time), P(&no_signals), 8)),
   ACT("pipe2", WORKS, "makes a pipe", RAW(SYS_pipe2, P(scratch), 0), MAY(B | K | E)),
   ACT("eventfd2", WORKS, "makes a counter", RAW(SYS_eventfd2, 0, 0), MAY(B | K | E)),
   ACT("epoll_create1", WORKS, "makes a descriptor set", RAW(SYS_epoll_create1, 0), MAY(B | K | E)),
