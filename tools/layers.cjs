@@ -16,6 +16,7 @@ const MAY = {
   evidence: ['base', 'crypto'],
   worker: ['base', 'wire', 'sandbox', 'engine'],
   dispatch: ['base', 'wire', 'sandbox'],
+  marble: ['base', 'crypto', 'attest'],
   keeper: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'attest', 'dispatch'],
   egress: ['base', 'wire', 'sandbox'],
   broker: ['base', 'wire', 'sandbox', 'http', 'store', 'jose'],
@@ -23,7 +24,7 @@ const MAY = {
   cli: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'evidence', 'dispatch', 'supervisor'],
 };
 // What only one folder may include of the system.
-const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto', 'egress', 'evidence', 'http', 'jose'], 'cjose/': ['jose'], 'nghttp2/': ['http'], 'sqlite3.h': ['store'], 'curl/': ['cli', 'egress'], 'linux/landlock.h': ['sandbox'], 'cbor.h': ['attest', 'evidence'], 'libpq-fe.h': ['egress'] };
+const ONLY = { 'seccomp.h': ['sandbox'], 'sha256.h': ['base'], 'openssl/': ['crypto', 'egress', 'evidence', 'http', 'jose', 'marble'], 'cjose/': ['jose'], 'nghttp2/': ['http'], 'sqlite3.h': ['store'], 'curl/': ['cli', 'egress', 'marble'], 'linux/landlock.h': ['sandbox'], 'cbor.h': ['attest', 'evidence'], 'libpq-fe.h': ['egress'] };
 
 const root = path.join(__dirname, '..', 'src');
 let wrong = 0, seen = 0;
