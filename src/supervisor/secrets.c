@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "supervisor/environment.h"
+#include "supervisor/ttls.h"
 
 #define KEY_MAX 4096u
 #define FILE_MAX (1u << 20)
@@ -155,11 +156,20 @@ static enum result read_authorities(struct buf *out, const struct config *config
 
 /* ---- strict ---- */
 
+/* Whether MarbleRun has given this process a certificate: it sets the second with every activation. */
+static bool is_marble(char *const *environment) {
+  static const char *const names[] = {"MARBLE_CERT", "MARBLE_PREDEFINED_MARBLE_CERTIFICATE_CHAIN",
+                                      "MARBLE_TTLS_CONFIG"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (environment_get(environment, names[i]) != NULL) return true;
+  return false;
+}
+
 static bool decide_strict(const struct config *config, char *const *environment, bool *strict) {
   const char *said = config_text(config, CONFIG_STRICT), *simulation = environment_get(environment, "OE_SIMULATION");
   *strict = strcmp(said, "on") == 0;
   if (strcmp(said, "auto") != 0) return *strict || strcmp(said, "off") == 0;
-  *strict = environment_get(environment, "MARBLE_CERT") != NULL || (simulation != NULL && strcmp(simulation, "0") == 0);
+  *strict = is_marble(environment) || (simulation != NULL && strcmp(simulation, "0") == 0);
   return true;
 }
 
@@ -254,20 +264,49 @@ static const char *against_tls(const struct secrets_tls *tls, bool marble) {
   return NULL;
 }
 
+/* What the manifest says by name; else what every marble gets. A certificate and its key come from the same place. */
+static bool read_marble(struct secrets_tls *out, char *const *environment) {
+  put_variable(&out->certificate, environment, "MARBLE_CERT");
+  put_variable(&out->key, environment, "MARBLE_KEY");
+  if (out->certificate.len == 0 && out->key.len == 0) {
+    put_variable(&out->certificate, environment, "MARBLE_PREDEFINED_MARBLE_CERTIFICATE_CHAIN");
+    put_variable(&out->key, environment, "MARBLE_PREDEFINED_PRIVATE_KEY");
+  }
+  if (out->certificate.len == 0 && out->key.len == 0) return false;
+  put_variable(&out->client_ca, environment, "MARBLE_ROOT_CA");
+  if (out->client_ca.len == 0) put_variable(&out->client_ca, environment, "MARBLE_PREDEFINED_ROOT_CA");
+  out->require_client = true;
+  return true;
+}
+
+/* The port of server.listen, also when the listening socket was passed by somebody else: it says which entry is ours.
+ */
+static unsigned our_port(const struct config *config) {
+  const char *colon = strrchr(config_text(config, CONFIG_LISTEN), ':');
+  uint64_t port = 0;
+  return colon != NULL && text_u64(span_text(colon + 1), 1, 65535, &port) == RESULT_OK ? (unsigned)port : 0;
+}
+
+static enum result read_ttls(struct secrets_tls *out, const struct config *config, char *const *environment,
+                             bool *marble, struct buf *problem) {
+  const char *json = environment_get(environment, "MARBLE_TTLS_CONFIG");
+  struct ttls ttls = {0};
+  if (json == NULL) return RESULT_OK;
+  const enum result r = ttls_read(&ttls, out, json, our_port(config), problem);
+  *marble |= ttls.incoming;
+  out->ttls_others = ttls.others;
+  out->ttls_outgoing = ttls.outgoing;
+  return r;
+}
+
 enum result secrets_read_tls(struct secrets_tls *out, const struct config *config, char *const *environment,
                              struct buf *problem) {
   *out =
       (struct secrets_tls){.certificate = buf_new(FILE_MAX), .key = buf_new(FILE_MAX), .client_ca = buf_new(FILE_MAX)};
-  put_variable(&out->certificate, environment, "MARBLE_CERT");
-  put_variable(&out->key, environment, "MARBLE_KEY");
-  const bool marble = out->certificate.len > 0 || out->key.len > 0;
-  if (marble) {
-    put_variable(&out->client_ca, environment, "MARBLE_ROOT_CA");
-    out->require_client = true;
-  } else {
-    enum result r = read_files(out, config, problem);
-    if (r != RESULT_OK) return r;
-  }
+  bool marble = read_marble(out, environment);
+  enum result r = read_ttls(out, config, environment, &marble, problem);
+  if (r == RESULT_OK && !marble) r = read_files(out, config, problem);
+  if (r != RESULT_OK) return r;
   const char *against = against_tls(out, marble);
   if (against != NULL) {
     buf_put_text(problem, against);

@@ -36,9 +36,12 @@ void secrets_wipe(struct secrets *s);
 struct secrets_tls {
   struct buf certificate, key, client_ca;
   bool require_client;
+  unsigned ttls_others, ttls_outgoing; /* entries of MARBLE_TTLS_CONFIG that nobody heeds (ttls.h) */
 };
 
-/* From MARBLE_CERT, MARBLE_KEY, MARBLE_ROOT_CA and MARBLE_EXTRA_CLIENT_CA, else from the files that the settings name.
+/* From MarbleRun, else from the files that the settings name. MarbleRun's are: the entry of MARBLE_TTLS_CONFIG for the
+ * port of server.listen; else MARBLE_CERT with MARBLE_KEY, or the certificate and key that it gives every marble
+ * (MARBLE_PREDEFINED_…), and as client CA MARBLE_ROOT_CA, or the one of every marble. MARBLE_EXTRA_CLIENT_CA is added.
  */
 enum result must_use secrets_read_tls(struct secrets_tls *out, const struct config *config, char *const *environment,
                                       struct buf *problem);

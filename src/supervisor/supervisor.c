@@ -599,6 +599,16 @@ static void warn_trustless(const struct supervisor *s) {
   log_end();
 }
 
+/* A manifest that asks for what this service does not do. */
+static void warn_ttls(const struct secrets_tls *tls) {
+  if (tls->ttls_others == 0 && tls->ttls_outgoing == 0) return;
+  log_begin(LOG_WARN, "ttls_not_used");
+  log_text("note", span_text("of MARBLE_TTLS_CONFIG only the incoming entry for the port of server.listen counts"));
+  log_number("incoming", tls->ttls_others);
+  log_number("outgoing", tls->ttls_outgoing);
+  log_end();
+}
+
 static enum result start(struct supervisor *s, char **environment, const struct supervisor_programs *programs,
                          struct buf *problem) {
   enum result r = prepare(&s->prepared, s->config, environment, problem);
@@ -609,6 +619,7 @@ static enum result start(struct supervisor *s, char **environment, const struct 
   give_up_privileges();
   warn_ephemeral(s);
   warn_trustless(s);
+  warn_ttls(&s->prepared.tls);
   return start_peers(s);
 }
 

@@ -198,6 +198,11 @@ static void test_master_key(void **state) {
       {"none in an enclave", "auto", {"OE_SIMULATION=0"}, RESULT_CONFIG_INVALID, 0},
       {"none in a simulated one", "auto", {"OE_SIMULATION=1"}, RESULT_OK, 0},
       {"none with MarbleRun's certificate", "auto", {"MARBLE_CERT=x"}, RESULT_CONFIG_INVALID, 0},
+      {"none with every marble's certificate",
+       "auto",
+       {"MARBLE_PREDEFINED_MARBLE_CERTIFICATE_CHAIN=x"},
+       RESULT_CONFIG_INVALID,
+       0},
       {"hexadecimal", "on", {"COMPUTE_MASTER_KEY=" KEY}, RESULT_OK, 32},
       {"hexadecimal with 0x", "on", {"COMPUTE_MASTER_KEY=0x" KEY}, RESULT_OK, 32},
       {"not hexadecimal", "on", {"COMPUTE_MASTER_KEY=0123456789012345678901234567890x"}, RESULT_OK, 32},
@@ -379,6 +384,115 @@ static void test_extra_ca(void **state) {
   config_free(config);
 }
 
+/* ---- what MarbleRun gives ---- */
+
+#define PEM_OF(name) "-----BEGIN " name "-----"
+#define MARBLE(name) "MARBLE_" name "=" PEM_OF(name)
+#define PREDEFINED(name) "MARBLE_PREDEFINED_" name "=" PEM_OF("P-" name)
+#define GIVEN PREDEFINED("MARBLE_CERTIFICATE_CHAIN"), PREDEFINED("PRIVATE_KEY"), PREDEFINED("ROOT_CA")
+#define ENTRY(auth)                                                                             \
+  "{\"cacrt\":\"" PEM_OF("T-CA") "\",\"clicrt\":\"" PEM_OF("T-CERT") "\",\"clikey\":\"" PEM_OF( \
+      "T-KEY") "\",\"clientAuth\":" auth "}"
+#define TTLS(port, entry) \
+  "MARBLE_TTLS_CONFIG={\"tls\":{\"Incoming\":{\"*:" port "\":" entry "},\"Outgoing\":{\"db:5432\":{}}}}"
+
+static void test_marble_tls(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *variables[8];
+    const char *cert, *key, *ca; /* NULL: refused */
+    bool required;
+    unsigned others;
+  } cases[] = {
+      {"what every marble has", {GIVEN}, "P-MARBLE_CERTIFICATE_CHAIN", "P-PRIVATE_KEY", "P-ROOT_CA", true, 0},
+      {"named ones first",
+       {GIVEN, MARBLE("CERT"), MARBLE("KEY"), MARBLE("ROOT_CA")},
+       "CERT",
+       "KEY",
+       "ROOT_CA",
+       true,
+       0},
+      {"only the CA is named",
+       {GIVEN, MARBLE("ROOT_CA")},
+       "P-MARBLE_CERTIFICATE_CHAIN",
+       "P-PRIVATE_KEY",
+       "ROOT_CA",
+       true,
+       0},
+      {"only the CA is not named", {GIVEN, MARBLE("CERT"), MARBLE("KEY")}, "CERT", "KEY", "P-ROOT_CA", true, 0},
+      {"empty is not given",
+       {GIVEN, "MARBLE_CERT=", "MARBLE_KEY="},
+       "P-MARBLE_CERTIFICATE_CHAIN",
+       "P-PRIVATE_KEY",
+       "P-ROOT_CA",
+       true,
+       0},
+      {"a certificate never gets another's key", {GIVEN, MARBLE("CERT")}, NULL, NULL, NULL, false, 0},
+      {"a key never gets another's certificate", {GIVEN, MARBLE("KEY")}, NULL, NULL, NULL, false, 0},
+      {"no CA", {PREDEFINED("MARBLE_CERTIFICATE_CHAIN"), PREDEFINED("PRIVATE_KEY")}, NULL, NULL, NULL, false, 0},
+      {"our port's entry first", {GIVEN, TTLS("8443", ENTRY("true"))}, "T-CERT", "T-KEY", "T-CA", true, 0},
+      {"before named ones, too",
+       {GIVEN, MARBLE("CERT"), MARBLE("KEY"), TTLS("8443", ENTRY("true"))},
+       "T-CERT",
+       "T-KEY",
+       "T-CA",
+       true,
+       0},
+      {"clients may be without one", {GIVEN, TTLS("8443", ENTRY("false"))}, "T-CERT", "T-KEY", "T-CA", false, 0},
+      {"another port's entry",
+       {GIVEN, TTLS("443", ENTRY("true"))},
+       "P-MARBLE_CERTIFICATE_CHAIN",
+       "P-PRIVATE_KEY",
+       "P-ROOT_CA",
+       true,
+       1},
+      {"another port's broken entry",
+       {GIVEN, TTLS("443", "1")},
+       "P-MARBLE_CERTIFICATE_CHAIN",
+       "P-PRIVATE_KEY",
+       "P-ROOT_CA",
+       true,
+       1},
+      {"clientAuth is no boolean", {GIVEN, TTLS("8443", ENTRY("\"true\""))}, NULL, NULL, NULL, false, 0},
+      {"nothing in the entry", {GIVEN, TTLS("8443", "{}")}, NULL, NULL, NULL, false, 0},
+      {"the entry is no object", {GIVEN, TTLS("8443", "null")}, NULL, NULL, NULL, false, 0},
+      {"not PEM",
+       {GIVEN, TTLS("8443", "{\"cacrt\":\"x\",\"clicrt\":\"x\",\"clikey\":\"x\",\"clientAuth\":true}")},
+       NULL,
+       NULL,
+       NULL,
+       false,
+       0},
+      {"not JSON", {GIVEN, "MARBLE_TTLS_CONFIG={"}, NULL, NULL, NULL, false, 0},
+      {"no tls", {GIVEN, "MARBLE_TTLS_CONFIG={}"}, NULL, NULL, NULL, false, 0},
+      {"a key twice", {GIVEN, "MARBLE_TTLS_CONFIG={\"tls\":{},\"tls\":{}}"}, NULL, NULL, NULL, false, 0},
+      {"Incoming is a list", {GIVEN, "MARBLE_TTLS_CONFIG={\"tls\":{\"Incoming\":[]}}"}, NULL, NULL, NULL, false, 0},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct config *config;
+    struct secrets_tls tls;
+    struct buf problem = buf_new(1024), want = buf_new(1024);
+    assert_int_equal(config_new(&config), RESULT_OK);
+    assert_int_equal(config_set(config, CONFIG_LISTEN, "0.0.0.0:8443"), RESULT_OK);
+    enum result r = secrets_read_tls(&tls, config, (char *const *)(uintptr_t)cases[i].variables, &problem);
+    if ((r == RESULT_OK) != (cases[i].cert != NULL) || (r == RESULT_OK) != (problem.len == 0))
+      fail_msg("%s", cases[i].name);
+    const struct buf *got[] = {&tls.certificate, &tls.key, &tls.client_ca};
+    const char *const names[] = {cases[i].cert, cases[i].key, cases[i].ca};
+    for (size_t k = 0; r == RESULT_OK && k < COUNT(got); k++) {
+      buf_clear(&want);
+      buf_printf(&want, "-----BEGIN %s-----\n", names[k]);
+      if (!span_equal(buf_span(got[k]), buf_span(&want))) fail_msg("%s: %s", cases[i].name, names[k]);
+    }
+    if (r == RESULT_OK && (tls.require_client != cases[i].required || tls.ttls_others != cases[i].others))
+      fail_msg("%s", cases[i].name);
+    secrets_free_tls(&tls);
+    buf_free(&problem);
+    buf_free(&want);
+    config_free(config);
+  }
+}
+
 /* ---- callers ---- */
 
 static void test_callers(void **state) {
@@ -501,6 +615,7 @@ int main(void) {
       cmocka_unit_test(test_credentials),
       cmocka_unit_test(test_tls),
       cmocka_unit_test(test_extra_ca),
+      cmocka_unit_test(test_marble_tls),
       cmocka_unit_test(test_callers),
       cmocka_unit_test(test_state),
       cmocka_unit_test(test_state_of_others),

@@ -38,7 +38,7 @@ export function scratch() {
 // Keys and settings of whoever runs the tests do not count.
 function cleanEnvironment(env) {
   const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) =>
-    !/^(NEOCOMPUTE_|COMPUTE_|SECRETS_|MARBLE_|SUPABASE_|OE_|PORT$)/.test(name) || name === 'NEOCOMPUTE_WORKER'));
+    !/^(NEOCOMPUTE_|COMPUTE_|SECRETS_|MARBLE_|SUPABASE_|EDG_|OE_|PORT$)/.test(name) || name === 'NEOCOMPUTE_WORKER'));
   return { ...clean, ...env };
 }
 
