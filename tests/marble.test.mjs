@@ -260,8 +260,8 @@ describe('what the Coordinator answers', () => {
 describe('whoever answers instead', () => {
   const ok = { ':status': 200, 'content-type': 'application/grpc' };
   const reply = (body, { headers = ok, trailers = { 'grpc-status': '0' } } = {}) => (stream) => {
-    stream.respond(headers, { waitForTrailers: true });
     stream.once('wantTrailers', () => { if (!stream.destroyed) stream.sendTrailers(trailers); });
+    stream.respond(headers, { waitForTrailers: true });
     stream.end(body);
   };
   const fine = () => frame(encode({ Env: {}, Files: {}, Argv: [] }));
