@@ -164,6 +164,7 @@ static enum result activate(const struct options *o, struct start *start) {
 static bool begin(void) {
   prctl(PR_SET_DUMPABLE, 0); /* until execve; where there is no prctl there is no dump, either */
   signal(SIGPIPE, SIG_IGN);
+  unsetenv("SSLKEYLOGFILE"); /* libcurl would write this session's keys there */
   return crypto_init() == RESULT_OK &&
          curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_and_free, wiping_realloc, strdup, calloc) == CURLE_OK;
 }
