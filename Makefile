@@ -56,7 +56,7 @@ format-check: setup
 
 install: all
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
-	$(Q)install $(BUILD)/neocompute $(BUILD)/neocompute-client $(BUILD)/neocompute-egress $(BUILD)/neocompute-worker $(DESTDIR)$(PREFIX)/bin
+	$(Q)install $(BUILD)/neocompute $(BUILD)/neocompute-client $(BUILD)/neocompute-egress $(BUILD)/neocompute-marble $(BUILD)/neocompute-worker $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 $(BUILD)/neocompute.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:
