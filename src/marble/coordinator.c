@@ -77,7 +77,7 @@ static bool set_call(struct exchange *e, const struct coordinator *c, struct spa
 static bool prepare(struct exchange *e, const struct coordinator *c, const struct identity *identity,
                     struct span frame) {
   static const char *const lines[] = {"content-type: application/grpc", "te: trailers",
-                                      "user-agent: neocompute/" NEOCOMPUTE_VERSION, "expect:", "accept:"};
+                                      ("user-agent: neocompute/" NEOCOMPUTE_VERSION), "expect:", "accept:"};
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
     struct curl_slist *more = curl_slist_append(e->headers, lines[i]);
     if (more == NULL) return false;
