@@ -1,14 +1,17 @@
 // deploy/: each file parses and keeps the rules of who reads it, as far as a table of ours says them; with twins that break each rule.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { parse as parseToml } from 'smol-toml';
 import { parseAllDocuments } from 'yaml';
+import { coordinator } from './coordinator.mjs';
+import { gramine } from './gramine.mjs';
 import { binary, root } from './lib.mjs';
-import { scratch } from './service/service.mjs';
+import { ask, completed, freePort, scratch, serve } from './service/service.mjs';
 
 const { DockerfileParser } = createRequire(import.meta.url)('dockerfile-ast');
 const read = (...path) => readFileSync(join(root, 'deploy', ...path), 'utf8');
@@ -183,6 +186,27 @@ describe('deploy/marblerun', () => {
   test('the enclave and the package have the same product and version', () => {
     const { sgx } = parseToml(gramineText), { ProductID, SecurityVersion } = manifest.Packages.neocompute;
     assert.deepEqual([sgx.isvprodid, sgx.isvsvn], [ProductID, SecurityVersion]);
+  });
+
+  test('the service starts with what it gives, and serves whom it should', async () => {
+    const port = await freePort();
+    const secrets = Object.fromEntries(Object.entries(manifest.Secrets).map(([name, { Size }]) => [name, randomBytes(Size / 8)]));
+    const render = (text, ca) => text.replace(/\{\{ (\w+) \.(\w+)\.([\w.]+) \}\}/g, (_, how, from, name) => (from === 'Secrets' ? secrets[name].toString(how) : ca.root));
+    const there = await coordinator({ parameters: (issued, ca) => ({
+      Argv: of(manifest).Argv,
+      Env: { ...Object.fromEntries(Object.entries(of(manifest).Env).map(([name, text]) => [name, render(text, ca)])),
+        // Here it is a machine without Gramine, and tests listen on loopback.
+        NEOCOMPUTE_LISTEN: `127.0.0.1:${port}`, NEOCOMPUTE_METRICS_LISTEN: '127.0.0.1:0', NEOCOMPUTE_STATE: scratch(),
+        MARBLE_TTLS_CONFIG: JSON.stringify({ tls: { Outgoing: {}, Incoming: { [`*:${port}`]: { cacrt: ca.marbleRoot, clicrt: issued.cert, clikey: issued.key, clientAuth: true } } } }) } }) });
+    const service = await serve({ under: [join(dirname(binary), 'neocompute-marble'), '--machine-root', gramine(scratch()), '--'],
+      env: { COMPUTE_MASTER_KEY: undefined, OE_SIMULATION: '0', EDG_MARBLE_TYPE: 'neocompute', EDG_MARBLE_COORDINATOR_ADDR: there.address, EDG_CWD: scratch() },
+      tls: { ca: there.ca.marbleRoot } });
+    const { output } = await completed(service, { script: 'function main(i) { return { a: i.a } }', input: { a: 1 } }, { tls: { ...service.tls, ...there.client('gateway') } });
+    assert.deepEqual(output, { a: 1 });
+    await assert.rejects(ask(service, 'GET', '/health'));
+    assert.deepEqual(service.events('master_key_ephemeral'), []);
+    assert.ok(!service.text.includes(secrets.COMPUTE_MASTER_KEY.toString('hex')));
+    await service.stop();
   });
 
   const sigstruct = { mr_signer: 'ab'.repeat(32), mr_enclave: 'cd'.repeat(32), isv_prod_id: 7, isv_svn: 3, debug_enclave: false };

@@ -3,14 +3,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import tls from 'node:tls';
 import { assertNames, codes, coordinator, encode, frame, impostor } from './coordinator.mjs';
 import { gramine } from './gramine.mjs';
 import { binary } from './lib.mjs';
-import { MASTER_KEY, ask, completed, processes, scratch, serve } from './service/service.mjs';
+import { MASTER_KEY, ask, completed, freePort, processes, scratch, serve } from './service/service.mjs';
 
 const marble = process.env.MARBLE ? resolve(process.env.MARBLE) : join(dirname(binary), 'neocompute-marble');
 const KEY = 'c0ffee00'.repeat(8);
@@ -92,17 +94,12 @@ describe('from the activation to a request that is served', () => {
     assert.deepEqual(reply.output, { sum: 5 });
   });
   test('the certificate on the wire is the issued one, for the names that were asked for', async () => {
-    const { subject, names } = await new Promise((done, fail) => {
-      import('node:tls').then(({ connect }) => {
-        const socket = connect({ port: service.port, host: '127.0.0.1', servername: 'compute.example', ...service.tls }, () => {
-          const { subject: of, subjectaltname } = socket.getPeerCertificate();
-          socket.end();
-          done({ subject: of, names: subjectaltname });
-        }).on('error', fail);
-      });
-    });
+    const socket = tls.connect({ port: service.port, host: '127.0.0.1', servername: 'compute.example', ...service.tls });
+    await once(socket, 'secureConnect');
+    const { subject, subjectaltname } = socket.getPeerCertificate();
+    socket.destroy();
     assert.equal(subject.CN, there.calls[0].UUID);
-    assert.match(names, /DNS:compute\.example/);
+    assert.match(subjectaltname, /DNS:compute\.example/);
   });
   test('nobody without a certificate of that root is', async () => {
     await assert.rejects(ask(service, 'GET', '/health', { tls: { ca: there.ca.marbleRoot } }));
@@ -129,7 +126,6 @@ describe('from the activation to a request that is served', () => {
 });
 
 describe('MARBLE_TTLS_CONFIG', () => {
-  const freePort = () => new Promise((done) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); }); });
   test('its entry for our port is what is served with; the rest is said not to be used', async () => {
     const port = await freePort();
     const entry = (issued, ca) => ({ cacrt: ca.marbleRoot, clicrt: issued.cert, clikey: issued.key, clientAuth: true });
@@ -247,12 +243,8 @@ describe('what the Coordinator answers', () => {
     });
   }
   test('an unknown type', async () => refused({ address: (await coordinator({ simulation: true, marbles: ['other'] })).address }, /PERMISSION_DENIED/, /unknown marble type/));
-  test('nobody is there, and then somebody is', async () => {
-    const silent = net.createServer();
-    await new Promise((done) => { silent.listen(0, '127.0.0.1', done); });
-    const { port } = silent.address();
-    await new Promise((done) => { silent.close(done); });
-    const got = await refused({ address: `127.0.0.1:${port}`, args: ['--wait', '0.2'] }, /UNAVAILABLE/);
+  test('nobody is there', async () => {
+    const got = await refused({ address: `127.0.0.1:${await freePort()}`, args: ['--wait', '0.2'] }, /UNAVAILABLE/);
     assert.ok(got.events('asking_again').length > 0);
   });
 });

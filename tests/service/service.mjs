@@ -12,6 +12,11 @@ import { binary } from '../lib.mjs';
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// A port of loopback that nobody listens on, for now.
+export const freePort = () => new Promise((resolve) => {
+  const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
+});
+
 // Waits until `check` answers something true, at most `ms`.
 export async function until(check, what, ms = 10_000) {
   const end = Date.now() + ms;
