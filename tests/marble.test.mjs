@@ -12,7 +12,7 @@ import tls from 'node:tls';
 import { assertNames, codes, coordinator, encode, frame, impostor } from './coordinator.mjs';
 import { gramine } from './gramine.mjs';
 import { binary } from './lib.mjs';
-import { MASTER_KEY, ask, completed, freePort, processes, scratch, serve } from './service/service.mjs';
+import { MASTER_KEY, ask, completed, freePort, processes, scratch, serve, until } from './service/service.mjs';
 
 const marble = process.env.MARBLE ? resolve(process.env.MARBLE) : join(dirname(binary), 'neocompute-marble');
 const KEY = 'c0ffee00'.repeat(8);
@@ -110,6 +110,11 @@ describe('from the activation to a request that is served', () => {
       const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
       assert.doesNotMatch(environment, /c0ffee00|MASTER_KEY=|PRIVATE KEY/, String(pid));
     }
+  });
+  test('SIGHUP: its key is gone from the environment, so the certificate stays as it is', async () => {
+    service.child.kill('SIGHUP');
+    await until(() => service.events('certificates_kept').length, 'the answer');
+    assert.equal((await ask(service, 'GET', '/health')).status, 200);
   });
   test('the files are written, for nobody else', () => {
     assert.equal(readFileSync(join(secrets, 'deep', 'er.key'), 'utf8'), 'a secret');
@@ -281,7 +286,7 @@ describe('whoever answers instead', () => {
   for (const [name, handle, reason, detail] of cases) {
     test(name, async () => {
       const there = await impostor(handle);
-      await refused({ address: there.address, args: ['--timeout', '1'] }, reason, detail);
+      await refused({ address: there.address, args: ['--timeout', reason.source === 'DEADLINE_EXCEEDED' ? '2' : '20'] }, reason, detail);
       assert.equal(there.calls(), 1);
     });
   }

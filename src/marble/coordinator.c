@@ -71,6 +71,7 @@ static bool set_call(struct exchange *e, const struct coordinator *c, struct spa
          curl_easy_setopt(curl, CURLOPT_WRITEDATA, &e->body) == CURLE_OK &&
          curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, e->problem) == CURLE_OK &&
          curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+         /* Total; 7.88 now and then waits for ever if the answer ends before the request does. */
          curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, c->timeout_ms) == CURLE_OK;
 }
 
