@@ -19,7 +19,7 @@ const work = mkdtempSync(join(tmpdir(), 'link-engine-'));
 const FEATURES = ['bulk-memory', 'mutable-globals', 'nontrapping-float-to-int', 'sign-ext', 'extended-const',
   'multivalue', 'reference-types', 'gc'].map((f) => `--enable-${f}`);
 
-const SIDE_MODULES = ['encoding', 'structured-clone', 'url'];
+const SIDE_MODULES = ['encoding', 'structured-clone', 'url', 'crypto'];
 // The main module keeps its stack below 1 MiB. Ours is moved elsewhere (see memory.h), which frees that range; its first
 // 64 KiB stay empty so that a null pointer with a small offset reads zeros of nobody.
 const DATA_START = 0x10000, DATA_END = 0x100000;

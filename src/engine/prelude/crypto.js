@@ -5,7 +5,7 @@ const parseHex = parseInt, TypeErrorOf = TypeError, RangeErrorOf = RangeError, D
 const integerArrays = { __proto__: null, Int8Array: 1, Uint8Array: 1, Uint8ClampedArray: 1, Int16Array: 1, Uint16Array: 1,
   Int32Array: 1, Uint32Array: 1, BigInt64Array: 1, BigUint64Array: 1 };
 
-const crypto = {};
+const crypto = {}, nativeCrypto = globalThis.crypto;
 // Hexadecimal SHA-256 of the UTF-8 bytes of String(value); undefined without an argument.
 method(crypto, 'sha256', function (...args) {
   return args.length === 0 ? undefined : host.sha256(toWellFormed(toStringOf(args[0])));
@@ -36,4 +36,6 @@ method(crypto, 'randomUUID', () => {
   const variant = charAt('89ab', parseHex(charAt(hex, 16), 16) & 3);
   return slice(hex, 0, 8) + '-' + slice(hex, 8, 12) + '-4' + slice(hex, 13, 16) + '-' + variant + slice(hex, 17, 20) + '-' + slice(hex, 20);
 });
+// crypto.so's, which is Mbed TLS inside the guest; it seeds itself from the host at its first use, so never from the snapshot.
+ObjectDefineProperty(crypto, 'subtle', { __proto__: null, value: nativeCrypto.subtle, enumerable: true, configurable: true });
 global('crypto', crypto);
