@@ -381,7 +381,7 @@ describe('what it is told', () => {
       assert.equal(readFileSync(join(folder, 'uuid'), 'utf8'), content);
     });
   }
-  test('a UUID file that cannot be written', () => refused({ address, env: { EDG_MARBLE_UUID_FILE: '/no/such/folder/uuid' } }, /No such file/));
+  test('a UUID file that cannot be written', () => refused({ address, env: { EDG_MARBLE_UUID_FILE: '/no/such/folder/uuid' } }, /UUID file/, /^\/no\/such\/folder\/uuid: No such file/));
   test('one that ends with a line break, in EDG_CWD', async () => {
     const there = await coordinator({ simulation: true }), folder = scratch();
     writeFileSync(join(folder, 'uuid'), '123E4567-e89b-12d3-a456-426614174000\n');

@@ -142,19 +142,28 @@ static enum result activate_as(const struct options *o, const struct identity *i
   return r;
 }
 
+static enum result name_marble(const struct options *o, char uuid[UUID_TEXT + 1]) {
+  struct buf detail = buf_new(PROBLEM_MAX);
+  enum result r = uuid_file(o->uuid_path, uuid);
+  if (r == RESULT_OK) return r;
+  buf_printf(&detail, "%s: %s", o->uuid_path, r == RESULT_IO ? strerror(errno) : result_sentence(r));
+  refuse(r, r == RESULT_CONFIG_INVALID ? "the UUID file holds no UUID" : "the UUID file cannot be had", &detail);
+  buf_free(&detail);
+  return r;
+}
+
 static enum result activate(const struct options *o, struct start *start) {
   struct identity identity;
   char uuid[UUID_TEXT + 1];
-  enum result r = uuid_file(o->uuid_path, uuid);
-  if (r == RESULT_IO)
-    return refuse(r, strerror(errno), &(struct buf){(uint8_t *)(uintptr_t)o->uuid_path, strlen(o->uuid_path), 0, 0, 0});
-  if (r != RESULT_OK) return refuse(r, "the UUID file holds no UUID", NULL);
+  enum result r = name_marble(o, uuid);
+  if (r != RESULT_OK) return r;
   r = identity_new(&identity, o->names, clock_real_ns() / 1000000000u);
-  if (r != RESULT_OK)
-    refuse(r, r == RESULT_CONFIG_INVALID ? "EDG_MARBLE_DNS_NAMES: not names with commas between" : "no key can be made",
-           NULL);
-  else
+  if (r == RESULT_OK)
     r = activate_as(o, &identity, uuid, start);
+  else if (r == RESULT_CONFIG_INVALID)
+    refuse(r, "EDG_MARBLE_DNS_NAMES: not names with commas between", NULL);
+  else
+    refuse(r, "no key can be made", NULL);
   identity_free(&identity);
   return r;
 }
