@@ -605,22 +605,14 @@ static void test_numbers_for_us(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_forgets_keys),
-      cmocka_unit_test(test_addresses),
-      cmocka_unit_test(test_listens),
-      cmocka_unit_test(test_base64),
-      cmocka_unit_test(test_master_key),
-      cmocka_unit_test(test_key_bytes),
-      cmocka_unit_test(test_store_keys),
-      cmocka_unit_test(test_credentials),
-      cmocka_unit_test(test_tls),
-      cmocka_unit_test(test_extra_ca),
-      cmocka_unit_test(test_marble_tls),
-      cmocka_unit_test(test_callers),
-      cmocka_unit_test(test_state),
-      cmocka_unit_test(test_state_of_others),
-      cmocka_unit_test(test_state_default),
-      cmocka_unit_test(test_numbers_for_us),
+      cmocka_unit_test(test_forgets_keys),  cmocka_unit_test(test_addresses),
+      cmocka_unit_test(test_listens),       cmocka_unit_test(test_base64),
+      cmocka_unit_test(test_master_key),    cmocka_unit_test(test_key_bytes),
+      cmocka_unit_test(test_store_keys),    cmocka_unit_test(test_credentials),
+      cmocka_unit_test(test_tls),           cmocka_unit_test(test_extra_ca),
+      cmocka_unit_test(test_marble_tls),    cmocka_unit_test(test_callers),
+      cmocka_unit_test(test_state),         cmocka_unit_test(test_state_of_others),
+      cmocka_unit_test(test_state_default), cmocka_unit_test(test_numbers_for_us),
   };
   return cmocka_run_group_tests_name("supervisor", tests, make_directory, remove_directory);
 }
