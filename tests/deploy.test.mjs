@@ -1,8 +1,9 @@
 // deploy/: each file parses and keeps the rules of who reads it, as far as a table of ours says them; with twins that break each rule.
+// (Of systemd's unit see supervisor.test.mjs, of the dashboard dashboard.test.mjs.)
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -379,18 +380,5 @@ describe('deploy/docker', () => {
     for (const base of ['libc6', 'libgcc-s1']) wanted.delete(base);
     const [, list] = checkDockerfile(text).run.match(/--no-install-recommends([\s\S]*?)&& rm/);
     assert.deepEqual(list.split(/[\s\\]+/).filter(Boolean).sort(), [...wanted].sort());
-  });
-});
-
-// ---- systemd ----
-
-describe('deploy/systemd', () => {
-  const there = spawnSync('systemd-analyze', ['--version']).status === 0;
-  test('systemd-analyze has nothing to say', { skip: !there && 'no systemd-analyze here' }, () => {
-    // The programs are where they were built, not where they get installed; ${STATE_DIRECTORY} is systemd's.
-    const unit = join(scratch(), 'neocompute.service');
-    writeFileSync(unit, read('systemd', 'neocompute.service').replaceAll('/usr/local/bin/neocompute', binary));
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', unit], { encoding: 'utf8' });
-    assert.deepEqual([status, stderr.trim()], [0, '']);
   });
 });
