@@ -35,10 +35,50 @@ static struct engine_job job_of(const char *script) {
                              .limits = engine_default_limits()};
 }
 
+/* The outside, of which the test says how it answers. */
+static struct outside {
+  bool there;
+  struct engine_fetched answers[ENGINE_FETCHES_MAX]; /* in the order in which they come */
+  size_t answer_count, answered, waits;
+  char asked[4096]; /* "METHOD URL redirect|headers|body\n" for each request, "abort N\n" for each abort */
+} outside;
+
+static bool note_fetch(void *context, const struct engine_fetch *m) {
+  (void)context;
+  const size_t used = strlen(outside.asked);
+  snprintf(outside.asked + used, sizeof outside.asked - used, "%u %.*s %.*s %u|%.*s|%.*s\n", m->number,
+           (int)m->method.len, (const char *)m->method.data, (int)m->url.len, (const char *)m->url.data, m->redirect,
+           (int)m->headers_len, m->headers, (int)m->body.len, (const char *)m->body.data);
+  return true;
+}
+
+static void note_abort(void *context, uint32_t number) {
+  (void)context;
+  const size_t used = strlen(outside.asked);
+  snprintf(outside.asked + used, sizeof outside.asked - used, "abort %u\n", number);
+}
+
+/* Time passes without anybody waiting: a timer is always over at once. */
+static enum engine_wait next_answer(void *context, uint64_t ns, struct engine_fetched *m) {
+  (void)context;
+  assert_true(outside.waits++ < 100000);
+  if (outside.answered < outside.answer_count) {
+    *m = outside.answers[outside.answered++];
+    return ENGINE_WAIT_FETCHED;
+  }
+  assert_true(ns != ENGINE_WAIT_FOREVER); /* somebody waits for an answer that does not come */
+  return ENGINE_WAIT_OVER;
+}
+
 static struct ran *run_job(const struct engine_job *job) {
   static struct ran ran;
   struct engine_outcome outcome;
   struct engine_hooks hooks = {.context = &ran, .log = keep_log};
+  if (outside.there) {
+    hooks.fetch = note_fetch;
+    hooks.abort = note_abort;
+    hooks.wait = next_answer;
+  }
   memset(&ran, 0, sizeof ran);
   assert_int_equal(guest_handle_faults(), RESULT_OK); /* cmocka has put its own handler in place */
   engine_run(job, &hooks, &outcome);
@@ -337,6 +377,129 @@ static void test_secrets(void **state) {
   assert_string_equal(run_job(&job)->output, "{\"result\":[\"v\xc3\xa9\",\"\",[\"KEY\",\"a.b\"]]}");
 }
 
+/* ---- the outside ---- */
+
+static void answer(uint32_t number, enum result result, uint32_t status, const char *headers, const char *body) {
+  outside.answers[outside.answer_count++] = (struct engine_fetched){.number = number,
+                                                                    .result = result,
+                                                                    .status = status,
+                                                                    .url = span_text("https://a.example/last"),
+                                                                    .redirected = true,
+                                                                    .headers = span_text(headers),
+                                                                    .body = span_text(body)};
+}
+
+static void open_outside(void) {
+  outside = (struct outside){.there = true};
+}
+
+static void test_fetch(void **state) {
+  (void)state;
+  open_outside();
+  answer(1, RESULT_OK, 201, "x-a\n1\nset-cookie\na=b\nset-cookie\nc=\xe9\n", "{\"z\":1}");
+  expect_output(
+      "async function main() {"
+      "  const r = await fetch('https://a.example/p?q#f', {method: 'post', headers: {'X-B': '\xc3\xa9'}, body: "
+      "'h\xc3\xa9'});"
+      "  return [r.status, r.ok, r.url, r.redirected, r.headers.get('X-A'), r.headers.getSetCookie(), (await "
+      "r.json()).z,"
+      "          r.bodyUsed] }",
+      "{\"result\":[201,true,\"https://a.example/last\",true,\"1\",[\"a=b\",\"c=\xc3\xa9\"],1,true]}");
+  assert_string_equal(outside.asked,
+                      "1 POST https://a.example/p?q 0|x-b\n\xe9\ncontent-type\ntext/plain;charset=UTF-8\n|h\xc3\xa9\n");
+  outside.there = false;
+}
+
+/* Answers come in any order, one that nobody waits for any more among them. */
+static void test_fetches_at_once(void **state) {
+  (void)state;
+  open_outside();
+  answer(3, RESULT_OK, 200, "", "three");
+  answer(2, RESULT_OK, 200, "", "aborted");
+  answer(17, RESULT_OK, 200, "", "never asked for");
+  answer(1, RESULT_FETCH_TIMEOUT, 0, "", "");
+  expect_output(
+      "async function main() {"
+      "  const c = new AbortController();"
+      "  const all = [fetch('https://a.example/1'), fetch('https://a.example/2', {signal: c.signal}), "
+      "fetch('https://a.example/3')];"
+      "  c.abort();"
+      "  const done = await Promise.allSettled(all);"
+      "  return [done[0].reason.code, done[0].reason.message, done[1].reason.name, await done[2].value.text()] }",
+      "{\"result\":[\"fetch_timeout\",\"fetch failed: the host did not answer in time "
+      "(fetch_timeout)\",\"AbortError\",\"three\"]}");
+  assert_non_null(strstr(outside.asked, "abort 2\n"));
+  outside.there = false;
+}
+
+/* What is under way when the script's own promise settles is dropped, and the next job's numbers begin anew. */
+static void test_fetch_is_dropped(void **state) {
+  (void)state;
+  open_outside();
+  expect_output("function main() { fetch('https://a.example/'); setTimeout(() => console.log('late'), 5); return 1 }",
+                "{\"result\":1}");
+  open_outside();
+  answer(1, RESULT_OK, 204, "", "");
+  struct ran *ran =
+      run("async function main() { const r = await fetch('https://a.example/'); return [r.status, await r.text()] }");
+  assert_string_equal(ran->output, "{\"result\":[204,\"\"]}");
+  assert_int_equal(ran->log_count, 0);
+  outside.there = false;
+}
+
+static void test_no_outside(void **state) {
+  (void)state;
+  static const char script[] =
+      "async function main() { try { await fetch('https://a.example/') } catch (e) { return [e.code] } }";
+  expect_output(script, "{\"result\":[\"fetch_unavailable\"]}");
+  open_outside();
+  struct engine_job job = job_of(script);
+  job.deterministic = true;
+  assert_string_equal(run_job(&job)->output, "{\"result\":[\"fetch_unavailable\"]}");
+  assert_string_equal(outside.asked, "");
+  outside.there = false;
+}
+
+/* A body counts as the guest's memory; and one that does not fit is an error that the script may catch. */
+static void test_fetch_memory(void **state) {
+  (void)state;
+  static char big[5u << 20];
+  memset(big, 'x', sizeof big - 1);
+  open_outside();
+  for (uint32_t n = 1; n <= 8; n++) answer(n, RESULT_OK, 200, "", big);
+  struct engine_job job = job_of(
+      "async function main() { const all = []; for (let i = 0; i < 8; i++)"
+      " all.push(await (await fetch('https://a.example/')).bytes()); return all.length }");
+  job.limits.memory = ENGINE_MEMORY_MIN;
+  assert_int_equal(run_job(&job)->result, RESULT_OUT_OF_MEMORY);
+  open_outside();
+  for (uint32_t n = 1; n <= 8; n++) answer(n, RESULT_OK, 200, "", big);
+  job.limits.memory = ENGINE_MEMORY_DEFAULT;
+  assert_string_equal(run_job(&job)->output, "{\"result\":8}");
+  outside.there = false;
+}
+
+/* Steps are counted where there is something to do: waiting takes none. */
+static void test_timers(void **state) {
+  (void)state;
+  open_outside();
+  expect_output(
+      "async function main() { const o = []; const t = (ms) => new Promise((r) => setTimeout(() => { o.push(ms); r() "
+      "}, ms));"
+      " clearTimeout(setTimeout(() => o.push('never'), 1)); await Promise.all([t(3), t(1), t(2), t(1)]); return o }",
+      "{\"result\":[1,1,2,3]}");
+  struct engine_job job = job_of("async function main() { await new Promise((r) => setTimeout(r, 50)); return 1 }");
+  job.deterministic = true;
+  const uint64_t short_steps = run_job(&job)->steps;
+  job = job_of("async function main() { await new Promise((r) => setTimeout(r, 1e9)); return 1 }");
+  job.deterministic = true;
+  struct ran *ran = run_job(&job);
+  assert_int_equal(ran->result, RESULT_OK);
+  assert_true(ran->steps < short_steps + 100);
+  assert_int_equal(run("async function main() { await new Promise(() => {}) }")->result, RESULT_UNSETTLED);
+  outside.there = false;
+}
+
 static int open_engine(void **state) {
   (void)state;
   struct rlimit stack = {ENGINE_NATIVE_STACK, RLIM_INFINITY};
@@ -367,6 +530,12 @@ int main(void) {
       cmocka_unit_test(test_memory_limit_binds),
       cmocka_unit_test(test_false_alarm),
       cmocka_unit_test(test_secrets),
+      cmocka_unit_test(test_fetch),
+      cmocka_unit_test(test_fetches_at_once),
+      cmocka_unit_test(test_fetch_is_dropped),
+      cmocka_unit_test(test_no_outside),
+      cmocka_unit_test(test_fetch_memory),
+      cmocka_unit_test(test_timers),
   };
   return cmocka_run_group_tests_name("engine", tests, open_engine, NULL);
 }
