@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/client.h"
+#include "cli/sealing.h"
 
 #define SCRIPT_MAX (1u << 20) /* more than the service takes: it is the one to refuse */
 #define INPUT_MAX (2u << 20)
@@ -16,7 +17,8 @@ struct submission {
   const char *secrets[64], *hosts[64];
   size_t secret_count, host_count;
   uint64_t timeout_s, memory_mb, steps;
-  bool async, deterministic, encrypted;
+  bool async, deterministic, encrypted, seal, allow_simulated;
+  struct sealing_answer answer;
 };
 
 typedef bool setter(struct submission *s, const char *value);
@@ -106,26 +108,41 @@ static bool set_encrypted(struct submission *s, const char *value) {
   return true;
 }
 
-static const struct cli_option options[] = {CLIENT_OPTIONS,
-                                            {"app", "ID", "the app that --script-name belongs to"},
-                                            {"script-name", "NAME", "a script of that app, in place of SCRIPT"},
-                                            {"input", "JSON", "a file with the input, \"-\", or the JSON itself"},
-                                            {"entry", "NAME", "the function to call (main)"},
-                                            {"secret", "NAME", "a stored secret the script gets; may be repeated"},
-                                            {"timeout", "SECONDS", "1 to 120 (30)"},
-                                            {"memory", "MB", "16 to 1024 (128)"},
-                                            {"steps", "N", "stop after so many steps"},
-                                            {"host", "HOST", "the only host it may reach; may be repeated"},
-                                            {"nonce", "TEXT", "goes into the receipt"},
-                                            {"idempotency-key", "KEY", "the same key and request: the same job"},
-                                            {"async", NULL, "do not wait: print the job's id"},
-                                            {"deterministic", NULL, "fixed time and randomness"},
-                                            {"encrypted", NULL, "encrypted_output instead of output"},
-                                            {NULL, NULL, NULL}};
+static bool set_seal(struct submission *s, const char *value) {
+  (void)value;
+  s->seal = true;
+  return true;
+}
 
-static setter *const setters[] = {set_app,     set_script_name, set_input,         set_entry,    set_secret,
-                                  set_timeout, set_memory,      set_steps,         set_host,     set_nonce,
-                                  set_key,     set_async,       set_deterministic, set_encrypted};
+static bool set_allow_simulated(struct submission *s, const char *value) {
+  (void)value;
+  s->allow_simulated = true;
+  return true;
+}
+
+static const struct cli_option options[] = {
+    CLIENT_OPTIONS,
+    {"app", "ID", "the app that --script-name belongs to"},
+    {"script-name", "NAME", "a script of that app, in place of SCRIPT"},
+    {"input", "JSON", "a file with the input, \"-\", or the JSON itself"},
+    {"entry", "NAME", "the function to call (main)"},
+    {"secret", "NAME", "a stored secret the script gets; may be repeated"},
+    {"timeout", "SECONDS", "1 to 120 (30)"},
+    {"memory", "MB", "16 to 1024 (128)"},
+    {"steps", "N", "stop after so many steps"},
+    {"host", "HOST", "the only host it may reach; may be repeated"},
+    {"nonce", "TEXT", "goes into the receipt"},
+    {"idempotency-key", "KEY", "the same key and request: the same job"},
+    {"async", NULL, "do not wait: print the job's id"},
+    {"deterministic", NULL, "fixed time and randomness"},
+    {"encrypted", NULL, "encrypted_output instead of output"},
+    {"seal", NULL, "script, input and answer are sealed to the attested key"},
+    {"allow-simulated", NULL, "--seal: take evidence that no hardware vouches for"},
+    {NULL, NULL, NULL}};
+
+static setter *const setters[] = {
+    set_app,  set_script_name, set_input, set_entry, set_secret,        set_timeout,   set_memory, set_steps,
+    set_host, set_nonce,       set_key,   set_async, set_deterministic, set_encrypted, set_seal,   set_allow_simulated};
 
 /* ---- the request ---- */
 
@@ -170,9 +187,16 @@ static void put_script(struct buf *b, const struct submission *s) {
   put_text(b, "app_id", s->app);
 }
 
-static void put_request(struct buf *b, const struct submission *s) {
-  put_script(b, s);
-  if (s->input.len > 0) {
+/* Script and input, sealed; the answer is to be sealed, too. */
+static bool put_sealed(struct buf *b, struct submission *s) {
+  buf_put_text(b, "{\"seal_output\":true,\"encrypted_input\":");
+  return sealing_put_input(&s->client, buf_span(&s->input), buf_span(&s->script), s->allow_simulated, b, &s->answer);
+}
+
+static bool put_request(struct buf *b, struct submission *s) {
+  if (s->seal && !put_sealed(b, s)) return false;
+  if (!s->seal) put_script(b, s);
+  if (!s->seal && s->input.len > 0) {
     buf_put_text(b, ",\"input\":");
     buf_put_span(b, buf_span(&s->input)); /* as it is: its bytes are what the receipt commits to */
   }
@@ -184,6 +208,19 @@ static void put_request(struct buf *b, const struct submission *s) {
   if (s->async) buf_put_text(b, ",\"async\":true");
   if (s->deterministic) buf_put_text(b, ",\"deterministic\":true");
   buf_put_u8(b, '}');
+  return !b->bad;
+}
+
+/* The reply, or what was sealed in it. One that has nothing sealed in it (a refusal) is printed as it is. */
+static bool print_reply(struct submission *s, struct span body) {
+  static const char sealed[] = "\"sealed_output\":";
+  struct buf plain = buf_new(body.len + 1);
+  const bool opens = s->seal && memmem(body.data, body.len, sealed, sizeof sealed - 1) != NULL;
+  const bool good = !opens || sealing_open(&s->client, &s->answer, body, &plain);
+  if (opens) body = buf_span(&plain);
+  if (good) printf("%.*s\n", (int)body.len, (const char *)body.data);
+  buf_free(&plain);
+  return good;
 }
 
 /* 0 completed or accepted, 1 failed, 2 refused, 3 no reply or a fault of the service. */
@@ -198,7 +235,10 @@ static int submit(struct submission *s) {
   struct buf body = buf_new(8u << 20), key = buf_new(1024);
   struct client_reply reply;
   const char *headers[] = {NULL, NULL};
-  put_request(&body, s);
+  if (!put_request(&body, s)) {
+    buf_free(&body);
+    return CLI_FAULT;
+  }
   if (s->key != NULL) {
     buf_printf(&key, "Idempotency-Key: %s%c", s->key, 0);
     headers[0] = (const char *)key.data;
@@ -207,8 +247,7 @@ static int submit(struct submission *s) {
   int status = CLI_FAULT;
   if (client_ask(&s->client, "POST", s->encrypted ? "/execute?encrypted=1" : "/execute", &bytes, headers, &reply) ==
       RESULT_OK) {
-    printf("%.*s\n", (int)reply.body.len, (const char *)reply.body.data);
-    status = exit_status(&reply);
+    if (print_reply(s, buf_span(&reply.body))) status = exit_status(&reply);
     buf_free(&reply.body);
   }
   buf_free(&body);
@@ -219,6 +258,10 @@ static int submit(struct submission *s) {
 static bool read_script(struct submission *s, const char *path) {
   if (path != NULL && s->script_name != NULL) {
     cli_complain(s->verb, "a script or --script-name, not both");
+    return false;
+  }
+  if (s->seal && (s->script_name != NULL || s->encrypted || s->async)) {
+    cli_complain(s->verb, "--seal does not go with --script-name, --encrypted or --async");
     return false;
   }
   if (s->script_name != NULL && s->app == NULL) {
@@ -250,6 +293,7 @@ static int submit_main(const struct cli_verb *verb, int argc, char **argv) {
   }
   if (!read_script(&s, script)) return CLI_USAGE;
   int status = submit(&s);
+  wipe(&s.answer, sizeof s.answer);
   buf_free(&s.script);
   buf_free(&s.input);
   return status;

@@ -150,3 +150,33 @@ describe('what does not open', () => {
     }
   });
 });
+
+test('neocompute submit --seal: nothing in between reads script, input or answer', async () => {
+  const { spawn } = await import('node:child_process');
+  const http = await import('node:http');
+  const seen = []; // by a gateway that passes everything on
+  const gateway = http.createServer((request, response) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part)).on('end', async () => {
+      const reply = await ask(service, request.method, request.url, { body: parts.length ? Buffer.concat(parts) : undefined, user: request.headers['x-user-id'] });
+      seen.push(Buffer.concat(parts).toString(), reply.text);
+      response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text);
+    });
+  });
+  await new Promise((resolve) => gateway.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${gateway.address().port}`;
+  const submit = (args) => new Promise((resolve) => {
+    const child = spawn(process.env.NEOCOMPUTE ?? 'build/neocompute', ['submit', file('function main(i) { console.log("plainlog"); return { plainoutput: i.plaininput } }'), '--url', url, '--user', 'alice', '--input', '{"plaininput":"plainvalue"}', '--seal', ...args]);
+    let stdout = '', stderr = '';
+    child.stdout.on('data', (d) => { stdout += d; });
+    child.stderr.on('data', (d) => { stderr += d; });
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
+  });
+  const { status, stdout, stderr } = await submit(['--allow-simulated']);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout).output, { plainoutput: 'plainvalue' });
+  assert.ok(seen.length >= 4);
+  for (const text of seen) assert.ok(!text.includes('plain'), text);
+  assert.match((await submit([])).stderr, /simulated/);
+  gateway.close();
+});
