@@ -200,6 +200,7 @@ static void send_setup(struct stage *s, const struct stage_options *o) {
   need(config_new(&c) == RESULT_OK, "config");
   set(c, CONFIG_WORKERS, o->workers);
   set(c, CONFIG_WORKERS_IDLE, o->workers_idle);
+  set(c, CONFIG_PARKED, "0"); /* what beyond `workers` is too many stays so */
   set(c, CONFIG_LOG_LEVEL, "error");
   config_put(&settings, c);
   wire_put_keeper_setup(

@@ -29,6 +29,8 @@
   X(PER_USER, "jobs.per_user", "NEOCOMPUTE_JOBS_PER_USER", "5", "running and waiting jobs of one user")              \
   X(WAITING, "jobs.waiting", "NEOCOMPUTE_JOBS_WAITING", "256", "waiting jobs, whole service")                        \
   X(WORKERS, "jobs.workers", "NEOCOMPUTE_WORKERS", "16", "jobs that run at a time, each in a worker of its own")     \
+  X(PARKED, "jobs.parked", "NEOCOMPUTE_JOBS_PARKED", "64",                                                           \
+    "jobs that run beside these while as many wait for the outside")                                                 \
   X(WORKERS_IDLE, "jobs.workers_idle", "NEOCOMPUTE_WORKERS_IDLE", "2", "idle workers kept ready")                    \
   X(DISK_SYNC, "jobs.disk_sync", "NEOCOMPUTE_DISK_SYNC", "normal",                                                   \
     "normal: an answer survives any crash of the service; full: loss of power, too")                                 \

@@ -155,6 +155,16 @@ static bool on_gauges(struct broker *b, struct span body) {
   return wire_get_gauges(body, &b->gauges);
 }
 
+/* Jobs that wait for the outside hold a worker, but no core: as many others run beside them. */
+static bool on_parked(struct broker *b, struct span body) {
+  struct wire_parked m;
+  if (!wire_get_parked(body, &m)) return false;
+  const uint64_t more = m.jobs < b->parked ? m.jobs : b->parked;
+  admission_set_slots(b->admission, (unsigned)(b->workers + more));
+  jobs_pump(b);
+  return true;
+}
+
 /* ---- what the supervisor says ---- */
 
 static bool on_peer(struct broker *b, struct span body, int fd);
@@ -241,19 +251,13 @@ struct verb {
   bool (*take_fd)(struct broker *b, struct span body, int fd);
 };
 
-static const struct verb verbs[] = {{WIRE_IDENTITY, on_identity, NULL},
-                                    {WIRE_STORED, on_stored, NULL},
-                                    {WIRE_LOGGED, on_logged, NULL},
-                                    {WIRE_ENDED, on_ended, NULL},
-                                    {WIRE_OPENED, on_opened, NULL},
-                                    {WIRE_ATTESTED, on_attested, NULL},
-                                    {WIRE_GAUGES, on_gauges, NULL},
-                                    {WIRE_TLS, on_tls, NULL},
-                                    {WIRE_STOP, on_stop, NULL},
-                                    {WIRE_PEER, NULL, on_peer},
-                                    {WIRE_LISTENER, NULL, on_listener},
-                                    {WIRE_SECRETED, on_secreted, NULL},
-                                    {WIRE_STORE_QUERY, on_store_query, NULL}};
+static const struct verb verbs[] = {{WIRE_IDENTITY, on_identity, NULL}, {WIRE_STORED, on_stored, NULL},
+                                    {WIRE_LOGGED, on_logged, NULL},     {WIRE_ENDED, on_ended, NULL},
+                                    {WIRE_OPENED, on_opened, NULL},     {WIRE_ATTESTED, on_attested, NULL},
+                                    {WIRE_GAUGES, on_gauges, NULL},     {WIRE_PARKED, on_parked, NULL},
+                                    {WIRE_TLS, on_tls, NULL},           {WIRE_STOP, on_stop, NULL},
+                                    {WIRE_PEER, NULL, on_peer},         {WIRE_LISTENER, NULL, on_listener},
+                                    {WIRE_SECRETED, on_secreted, NULL}, {WIRE_STORE_QUERY, on_store_query, NULL}};
 
 /* A message that is not in order, or that does not fit, is the end: whoever sent it is not what we think. */
 static void take(struct broker *b, enum service_peer sender, bool *begun, const struct channel_message *m) {
@@ -393,6 +397,7 @@ static enum result read_config(struct broker *b, struct span bytes) {
   if (r == RESULT_OK) r = config_number(b->config, CONFIG_PER_USER, 1, 1000000, &b->per_user);
   if (r == RESULT_OK) r = config_number(b->config, CONFIG_WAITING, 0, 1000000, &b->waiting);
   if (r == RESULT_OK) r = config_number(b->config, CONFIG_WORKERS, 1, 10000, &b->workers);
+  if (r == RESULT_OK) r = config_number(b->config, CONFIG_PARKED, 0, 10000, &b->parked);
   if (r != RESULT_OK) return r;
   b->encrypt_always = strcmp(config_text(b->config, CONFIG_ENCRYPTED_OUTPUT), "always") == 0;
   const struct admission_config admission = {.per_user = (unsigned)b->per_user,

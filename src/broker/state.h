@@ -244,7 +244,7 @@ struct broker {
   size_t opening; /* bytes of records that the keeper was asked to open and has not answered for */
   unsigned calls; /* exchanges that are not answered */
   struct uuid_maker ids;
-  uint64_t result_ttl_ms, cleanup_ms, per_user, waiting, workers;
+  uint64_t result_ttl_ms, cleanup_ms, per_user, waiting, workers, parked;
   uint64_t recovering;         /* interrupted jobs not yet stored */
   uint8_t recovered[STORE_ID]; /* up to which id */
   bool ready, stopping;

@@ -459,6 +459,10 @@ void fetches_abort(struct fetches *f, uint32_t number) {
   free_fetch(t);
 }
 
+bool fetches_are_open(const struct fetches *f) {
+  return f->first != NULL;
+}
+
 /* ---- the whole ---- */
 
 bool fetches_put_summary(const struct fetches *f, struct buf *b) {

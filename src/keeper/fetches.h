@@ -57,6 +57,9 @@ enum result must_use fetches_new(const struct fetches_setup *setup, const struct
 enum result must_use fetches_ask(struct fetches *f, const struct wire_fetch *fetch);
 void fetches_abort(struct fetches *f, uint32_t number);
 
+/* Whether an answer is still to come. */
+bool fetches_are_open(const struct fetches *f);
+
 /*
  * What the job asked of the outside, as the reply and the receipt have it: appends canonical JSON
  * {"hash":"<hex>","hosts":["a.example","b.example:8443"],"requests":3}. `hosts`: in the order of first contact, with

@@ -36,6 +36,7 @@ struct job {
   uint32_t flags;
   unsigned stage;
   enum result unheard; /* why its worker does not hear what came from the outside */
+  bool parked;         /* it waits for the outside */
   bool preparing, waiting, young, stored;
   uint8_t id[16], user[32];
   struct facts facts; /* entry and nonce point into the two below */
@@ -52,7 +53,7 @@ struct job {
 
 struct jobs {
   struct jobs_setup setup;
-  uint32_t count, waiting, young, most_young;
+  uint32_t count, waiting, young, most_young, parked;
   uint64_t last_id; /* of the conversation with a worker */
   uint8_t seed[DIGEST_SIZE];
   struct buf message;
@@ -87,6 +88,17 @@ static bool is_running(const struct jobs *j, const uint8_t id[16]) {
   return job != NULL;
 }
 
+/* Tells the broker how many jobs wait for the outside, if that has changed. */
+static void note_parked(struct job *job) {
+  struct jobs *j = job->all;
+  const bool parked = job->worker != NULL && job->fetches != NULL && fetches_are_open(job->fetches);
+  if (parked == job->parked) return;
+  job->parked = parked;
+  j->parked += parked ? 1 : UINT32_MAX;
+  wire_put_parked(&j->message, &(struct wire_parked){j->parked});
+  tell(j);
+}
+
 static void job_free(struct job *job) {
   if (job->timer != NULL) event_free(job->timer);
   fetches_free(job->fetches);
@@ -105,6 +117,8 @@ static void drop(struct job *job) {
   while (*at != job) at = &(*at)->next;
   *at = job->next;
   j->count--;
+  job->worker = NULL;
+  note_parked(job);
   j->waiting -= job->waiting;
   j->young -= job->young;
   job_free(job);
@@ -247,6 +261,7 @@ static void answer_fetch(void *context, const struct wire_fetched *fetched) {
   struct job *job = context;
   if (job->worker == NULL || job->unheard != RESULT_OK) return;
   job->unheard = workers_answer(job->worker, fetched);
+  note_parked(job);
   /* Not here: who calls is in the middle of this job's requests. */
   if (job->unheard != RESULT_OK) event_active(job->timer, EV_TIMEOUT, 1);
 }
@@ -269,13 +284,16 @@ void jobs_fetch(struct jobs *j, void *job_, const struct wire_fetch *fetch) {
   (void)j;
   enum result r = job->fetches == NULL ? open_fetches(job) : RESULT_OK;
   if (r == RESULT_OK) r = fetches_ask(job->fetches, fetch);
-  if (r != RESULT_OK) stop(job, r);
+  if (r != RESULT_OK) return stop(job, r);
+  note_parked(job);
 }
 
 void jobs_abort(struct jobs *j, void *job_, uint32_t number) {
   struct job *job = job_;
   (void)j;
-  if (job->fetches != NULL) fetches_abort(job->fetches, number);
+  if (job->fetches == NULL) return;
+  fetches_abort(job->fetches, number);
+  note_parked(job);
 }
 
 void jobs_done(struct jobs *j, void *job_, const struct wire_done *done) {

@@ -260,13 +260,14 @@ static enum result make_pool(struct keeper *k, const struct config *c, uint64_t 
 
 static enum result configure(struct keeper *k, const struct wire_keeper_setup *m) {
   struct config *c = NULL;
-  uint64_t most = 0, idle = 0;
+  uint64_t most = 0, idle = 0, parked = 0;
   enum result r = config_new(&c);
   if (r == RESULT_OK) r = config_get(m->config, c);
   if (r == RESULT_OK) open_log(c);
   if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS, 1, WORKERS_MAX, &most);
+  if (r == RESULT_OK) r = config_number(c, CONFIG_PARKED, 0, WORKERS_MAX, &parked);
   if (r == RESULT_OK) r = config_number(c, CONFIG_WORKERS_IDLE, 0, WORKERS_MAX, &idle);
-  k->most = (uint32_t)most;
+  k->most = (uint32_t)(most + parked);
   if (r == RESULT_OK) r = keys_new(m->master_key, &k->keys);
   if (r == RESULT_OK) r = make_askers(k, c, m);
   if (r == RESULT_OK) r = sealed_replays_new(&k->replays);

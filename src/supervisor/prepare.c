@@ -96,6 +96,7 @@ static enum result check_numbers(const struct config *config, struct buf *proble
   } numbers[] = {{CONFIG_PER_USER, 1, 10000},
                  {CONFIG_WAITING, 0, 1000000},
                  {CONFIG_WORKERS, 1, PREPARE_WORKERS_MAX},
+                 {CONFIG_PARKED, 0, PREPARE_WORKERS_MAX},
                  {CONFIG_WORKERS_IDLE, 0, PREPARE_WORKERS_MAX}};
   static const enum config_id durations[] = {CONFIG_RESULT_TTL, CONFIG_CLEANUP, CONFIG_STOP_GRACE};
   uint64_t value;

@@ -543,10 +543,11 @@ static enum result open_programs(struct supervisor *s, const struct supervisor_p
 }
 
 static enum result make(struct supervisor *s) {
-  uint64_t workers = 0;
+  uint64_t workers = 0, parked = 0;
   enum result r = config_number(s->config, CONFIG_WORKERS, 1, PREPARE_WORKERS_MAX, &workers);
+  if (r == RESULT_OK) r = config_number(s->config, CONFIG_PARKED, 0, PREPARE_WORKERS_MAX, &parked);
   if (r != RESULT_OK) return r;
-  s->worker_count = 2 * (uint32_t)workers;
+  s->worker_count = 2 * (uint32_t)(workers + parked);
   s->workers = calloc(s->worker_count, sizeof *s->workers);
   s->base = event_base_new();
   if (s->workers == NULL || s->base == NULL) return RESULT_NO_MEMORY;

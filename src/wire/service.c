@@ -55,6 +55,8 @@ static const struct field gauges_fields[] = {
     FIELD(U32, wire_gauges, workers_starting), FIELD(U64, wire_gauges, workers_started),
     FIELD(U64, wire_gauges, workers_killed),   FIELD(U64, wire_gauges, receipts)};
 
+static const struct field parked_fields[] = {FIELD(U32, wire_parked, jobs)};
+
 static const struct field keeper_setup_fields[] = {
     FIELD(BLOCK, wire_keeper_setup, config), FIELD(BLOCK, wire_keeper_setup, master_key),
     FIELD(BLOCK, wire_keeper_setup, secrets_key), FIELD(BLOCK, wire_keeper_setup, supabase_key),

@@ -33,6 +33,7 @@ enum service_time { SERVICE_FIRST, SERVICE_LATER };
   X(STORE_QUERY, 40, KEEPER, BROKER, LATER) /* of the embedded secret store */                            \
   X(REQUEST, 41, KEEPER, EGRESS, LATER)     /* ends with one RESPONSE, unless FORGET comes first */       \
   X(FORGET, 42, KEEPER, EGRESS, LATER)                                                                    \
+  X(PARKED, 44, KEEPER, BROKER, LATER)                                                                    \
   X(SERVER_QUERY, 43, KEEPER, EGRESS, LATER) /* of the secret store in PostgreSQL */                      \
   X(KEEPER_SETUP, 48, SUPERVISOR, KEEPER, FIRST)                                                          \
   X(BROKER_SETUP, 49, SUPERVISOR, BROKER, FIRST)                                                          \
@@ -261,6 +262,11 @@ struct wire_gauges {
   uint64_t workers_started, workers_killed, receipts;
 };
 
+/* PARKED: so many jobs wait for the outside; each time it changes. Others may run in their place. */
+struct wire_parked {
+  uint32_t jobs;
+};
+
 /* KEEPER_SETUP: keys come here and nowhere else. */
 struct wire_keeper_setup {
   struct span config;       /* config_put */
@@ -332,6 +338,7 @@ struct wire_up {
   X(ended, ENDED, ended) \
   X(attested, ATTESTED, attested) \
   X(gauges, GAUGES, gauges) \
+  X(parked, PARKED, parked) \
   X(keeper_setup, KEEPER_SETUP, keeper_setup) \
   X(broker_setup, BROKER_SETUP, broker_setup) \
   X(listener, LISTENER, listener) \

@@ -38,10 +38,10 @@ static const struct rule rules[] = {
     {21, SERVICE_BROKER, SERVICE_KEEPER, false},     {22, SERVICE_BROKER, SERVICE_KEEPER, false},
     {39, SERVICE_KEEPER, SERVICE_BROKER, false},     {40, SERVICE_KEEPER, SERVICE_BROKER, false},
     {41, SERVICE_KEEPER, SERVICE_EGRESS, false},     {42, SERVICE_KEEPER, SERVICE_EGRESS, false},
-    {43, SERVICE_KEEPER, SERVICE_EGRESS, false},     {58, SERVICE_SUPERVISOR, SERVICE_EGRESS, true},
-    {59, SERVICE_SUPERVISOR, SERVICE_EGRESS, false}, {60, SERVICE_SUPERVISOR, SERVICE_KEEPER, false},
-    {70, SERVICE_EGRESS, SERVICE_SUPERVISOR, true},  {80, SERVICE_EGRESS, SERVICE_KEEPER, false},
-    {81, SERVICE_EGRESS, SERVICE_KEEPER, false},
+    {43, SERVICE_KEEPER, SERVICE_EGRESS, false},     {44, SERVICE_KEEPER, SERVICE_BROKER, false},
+    {58, SERVICE_SUPERVISOR, SERVICE_EGRESS, true},  {59, SERVICE_SUPERVISOR, SERVICE_EGRESS, false},
+    {60, SERVICE_SUPERVISOR, SERVICE_KEEPER, false}, {70, SERVICE_EGRESS, SERVICE_SUPERVISOR, true},
+    {80, SERVICE_EGRESS, SERVICE_KEEPER, false},     {81, SERVICE_EGRESS, SERVICE_KEEPER, false},
 };
 
 static const struct rule *rule_of(unsigned type) {
@@ -202,6 +202,7 @@ static const struct wire_logged sample_logged = {2, 4, TEXT("hello")};
 static const struct wire_ended sample_ended = {3, RESULT_CANCELLED, TEXT("{}"), TEXT("sealed"), 4, 5, 6};
 static const struct wire_attested sample_attested = {3, RESULT_OK, TEXT("{}")};
 static const struct wire_gauges sample_gauges = {1, 2, 3, 4, 5, UINT64_MAX};
+static const struct wire_parked sample_parked = {7};
 static const struct wire_keeper_setup sample_keeper_setup = {
     TEXT("config"), {filling, 64}, {filling, 32}, TEXT("key"), true};
 static const struct wire_egress_setup sample_egress_setup = {TEXT("config"), TEXT("PEM"), TEXT(""), TEXT("host=db")};
