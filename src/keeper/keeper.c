@@ -270,7 +270,7 @@ static enum result configure(struct keeper *k, const struct wire_keeper_setup *m
   k->most = (uint32_t)(most + parked);
   if (r == RESULT_OK) r = keys_new(m->master_key, &k->keys);
   if (r == RESULT_OK) r = make_askers(k, c, m);
-  if (r == RESULT_OK) r = sealed_replays_new(&k->replays);
+  if (r == RESULT_OK) r = sealed_replays_new(SEALED_REPLAYS_MAX, &k->replays);
   if (r == RESULT_OK) choose_hosts(k, c);
   if (r == RESULT_OK) r = k->hosts.bad ? RESULT_NO_MEMORY : make_pool(k, c, idle);
   config_free(c);

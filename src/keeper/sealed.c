@@ -31,12 +31,14 @@ struct sealed_replays {
   struct replay *first; /* in the order they came */
   struct replay **last;
   uint64_t now; /* the latest time that was ever said */
+  size_t most;
 };
 
-enum result sealed_replays_new(struct sealed_replays **out) {
+enum result sealed_replays_new(size_t most, struct sealed_replays **out) {
   struct sealed_replays *r = calloc(1, sizeof *r);
   if (r == NULL) return RESULT_NO_MEMORY;
   r->last = &r->first;
+  r->most = most;
   enum result result = table_new(HASH_SIZE, &r->table);
   if (result == RESULT_OK)
     *out = r;
@@ -68,7 +70,7 @@ static void forget_ended(struct sealed_replays *r) {
 /* False if it is known, or no more can be. */
 static bool remember(struct sealed_replays *r, const uint8_t name[HASH_SIZE], uint64_t end) {
   forget_ended(r);
-  if (table_get(r->table, name) != NULL || table_count(r->table) >= SEALED_REPLAYS_MAX) return false;
+  if (table_get(r->table, name) != NULL || table_count(r->table) >= r->most) return false;
   struct replay *new = calloc(1, sizeof *new);
   if (new == NULL) return false;
   memcpy(new->name, name, HASH_SIZE);

@@ -12,11 +12,11 @@
 #include "wire/wire.h"
 
 #define SEALED_WINDOW 300u        /* seconds: no message is good for longer */
-#define SEALED_REPLAYS_MAX 65536u /* messages that are remembered, each until its end */
+#define SEALED_REPLAYS_MAX 65536u /* for sealed_replays_new: 200 messages a second, each remembered until its end */
 
-/* The messages that were opened. Its clock never goes back, whatever the host's does. */
+/* The messages that were opened, at most so many at a time. Its clock never goes back, whatever the host's does. */
 struct sealed_replays;
-enum result must_use sealed_replays_new(struct sealed_replays **out);
+enum result must_use sealed_replays_new(size_t most, struct sealed_replays **out);
 void sealed_replays_free(struct sealed_replays *r);
 
 struct sealed_request {
