@@ -121,9 +121,9 @@ describe('neocompute verify', () => {
   after(() => rmSync(dir, { recursive: true }));
   const file = (name, content) => { writeFileSync(join(dir, name), content); return join(dir, name); };
   const b64 = (bytes) => Buffer.from(bytes).toString('base64url');
-  const document = JSON.stringify({ build: 'b', cnf: { jwks: [
+  const document = JSON.stringify({ build: 'b', cfg_sha256: b64(createHash('sha256').update('{}').digest()), cnf: { jwks: [
     { crv: 'P-256', kty: 'EC', x: 'l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs', y: '9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA' },
-    { crv: 'X25519', kty: 'OKP', x: b64(new Uint8Array(32).fill(3)) }] }, eng: 'e0', iat: NOW, iso: 'process', iss: 'neocompute', tee: 'tdx', ver: 1 });
+    { crv: 'X25519', kty: 'OKP', x: b64(new Uint8Array(32).fill(3)) }] }, eng: 'e0', exp: NOW + 86400, iat: NOW, iso: 'process', iss: 'neocompute', tee: 'tdx', ver: 2 });
   const said = ours('bind', 53, createHash('sha512').update('neocompute-key-binding-v1\0').update(document).digest('hex'));
   const reply = file('attestation.json', JSON.stringify({ document: b64(document), document_sha256: createHash('sha256').update(document).digest('hex'),
     evidence: { type: 'tdx', media_type: 'application/vnd.intel.tdx-quote', raw: b64(said.quote) } }));

@@ -106,17 +106,26 @@ static enum result secret(char **args) {
 static enum result service(char **args) {
   struct sign_key *sign = NULL;
   struct agree_key *agree = NULL;
+  const struct span settings = span_text("{}");
+  uint8_t configuration[HASH_SIZE];
+  if (hash_sha256(&settings, 1, configuration) != RESULT_OK) return RESULT_CRYPTO;
+  struct attest_claim claim = {.agree_key = configuration};
   struct attest_facts facts = {.nonce = unhex(args[3]),
                                .issued_at = 1790000000,
+                               .expires_at = 1797776000,
+                               .configuration = configuration,
                                .engine = span_text("e1"),
                                .build = span_text("0.1.0"),
                                .isolation = unhex(args[2])};
-  struct buf document = buf_new(MAX), reply = buf_new(MAX), jwk = buf_new(MAX), limits = buf_new(MAX);
+  struct buf document = buf_new(MAX), reply = buf_new(MAX), jwk = buf_new(MAX), limits = buf_new(MAX),
+             raw = buf_new(MAX);
   if (sign_key_new(&sign) != RESULT_OK || agree_key_new(&agree) != RESULT_OK) return RESULT_CRYPTO;
   sign_public(sign, facts.sign_key);
   agree_public(agree, facts.agree_key);
   attest_put_document(&document, &attest_sim, &facts);
-  enum result r = attest_put_reply(&reply, &attest_this_machine, &attest_sim, &facts, buf_span(&document));
+  enum result r = attest_bind(buf_span(&document), claim.report_data);
+  if (r == RESULT_OK) r = attest_sim.evidence(&attest_this_machine, &claim, &raw);
+  if (r == RESULT_OK) r = attest_put_reply(&reply, &attest_sim, buf_span(&document), settings, buf_span(&raw));
   sign_put_jwk(&jwk, facts.sign_key);
   print("attestation", buf_span(&reply));
   print("jwk", buf_span(&jwk));
@@ -146,7 +155,7 @@ static enum result service(char **args) {
     if (r == RESULT_OK) r = hash_sha256(&bytes, 1, claims.previous);
     buf_free(&jws);
   }
-  struct buf *const bufs[] = {&document, &reply, &jwk, &limits};
+  struct buf *const bufs[] = {&document, &reply, &jwk, &limits, &raw};
   for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) buf_free(bufs[i]);
   sign_key_free(sign);
   agree_key_free(agree);

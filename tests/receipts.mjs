@@ -50,11 +50,13 @@ export function readReceipt(receipt, jwk) {
   return { header: JSON.parse(text(header)), payload: JSON.parse(text(payload)), text: text(payload) };
 }
 
+export const configuration = '{"auth.mode":"dev"}';
+
 export function document(key, { nonce, ...changes } = {}) {
   const agree = { crv: 'X25519', kty: 'OKP', x: b64(Buffer.alloc(32, 3)) };
   return canonical({
-    build: 'neocompute 0.1.0', cnf: { jwks: [key.jwk, agree] }, ...(nonce && { eat_nonce: nonce }), eng: engine,
-    iat: noon - 60, iso: 'process', iss: 'neocompute', tee: 'sim', ver: 1, ...changes,
+    build: 'neocompute 0.1.0', cfg_sha256: hash64(configuration), cnf: { jwks: [key.jwk, agree] }, ...(nonce && { eat_nonce: nonce }), eng: engine,
+    exp: noon + 90 * 86400, iat: noon - 60, iso: 'process', iss: 'neocompute', tee: 'sim', ver: 2, ...changes,
   });
 }
 
@@ -62,7 +64,7 @@ export function attestation(text) {
   const bound = crypto.createHash('sha512').update('neocompute-key-binding-v1\0').update(text).digest();
   const evidence = canonical({ report_data: b64(bound), simulated: true });
   return {
-    document: b64(text),
+    configuration: b64(configuration), document: b64(text),
     evidence: { type: 'sim', media_type: 'application/vnd.neocompute.sim-evidence+json', raw: b64(evidence) },
     document_sha256: sha256(text).toString('hex'),
   };

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attest/attest.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/digest.h"
@@ -78,6 +79,20 @@ static void nice_worker(struct stage *s, const struct wire_nice *m) {
   send_control(s, &b, -1);
 }
 
+/* Signed by nobody, as on a machine without hardware for it. */
+static void give_evidence(struct stage *s, const struct wire_evidence *m) {
+  struct attest_claim claim = {.agree_key = m->agree_key, .nonce = m->nonce};
+  struct buf raw = buf_new(4096), b = message();
+  need(m->report_data.len == sizeof claim.report_data, "report data");
+  memcpy(claim.report_data, m->report_data.data, sizeof claim.report_data);
+  need(attest_sim.evidence(&attest_this_machine, &claim, &raw) == RESULT_OK, "evidence");
+  const enum result r = s->refuse_evidence ? RESULT_EVIDENCE_AWAY : RESULT_OK;
+  wire_put_evidenced(
+      &b, &(struct wire_evidenced){m->ticket, (uint32_t)r, s->refuse_evidence ? span_text("") : buf_span(&raw)});
+  send_control(s, &b, -1);
+  buf_free(&raw);
+}
+
 static void serve_control(struct stage *s, const struct channel_message *m) {
   struct wire_worker w;
   struct wire_nice nice;
@@ -86,6 +101,8 @@ static void serve_control(struct stage *s, const struct channel_message *m) {
     s->killed++;
     if (w.number < STAGE_WORKERS && s->workers[w.number].pid > 0) kill(s->workers[w.number].pid, SIGKILL);
   }
+  struct wire_evidence evidence;
+  if (m->type == WIRE_EVIDENCE && wire_get_evidence(m->body, &evidence)) give_evidence(s, &evidence);
   if (m->type == WIRE_NICE && wire_get_nice(m->body, &nice)) nice_worker(s, &nice);
 }
 
@@ -179,6 +196,12 @@ struct wire_execute stage_job(uint64_t ticket, const char *script) {
   return m;
 }
 
+void stage_rotate(struct stage *s, struct span tls_spki) {
+  struct buf b = message();
+  wire_put_rotate(&b, &(struct wire_rotate){tls_spki});
+  send_control(s, &b, -1);
+}
+
 /* ---- begin and end ---- */
 
 static void start_keeper(struct stage *s, int control[2]) {
@@ -202,6 +225,7 @@ static void send_setup(struct stage *s, const struct stage_options *o) {
   set(c, CONFIG_WORKERS_IDLE, o->workers_idle);
   set(c, CONFIG_PARKED, "0"); /* what beyond `workers` is too many stays so */
   set(c, CONFIG_LOG_LEVEL, "error");
+  set(c, CONFIG_ATTEST_PROVIDER, "sim");
   config_put(&settings, c);
   wire_put_keeper_setup(
       &b, &(struct wire_keeper_setup){.config = buf_span(&settings),
@@ -214,7 +238,7 @@ static void send_setup(struct stage *s, const struct stage_options *o) {
 void stage_open(struct stage *s, const struct stage_options *o) {
   int control[2], broker[2];
   struct span body;
-  *s = (struct stage){.worker = o->worker, .refuse_workers = o->worker == NULL};
+  *s = (struct stage){.worker = o->worker, .refuse_workers = o->worker == NULL, .refuse_evidence = o->refuse_evidence};
   need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, control) == 0, "socketpair");
   need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, broker) == 0, "socketpair");
   start_keeper(s, control);

@@ -19,7 +19,7 @@ struct stage {
     int pidfd;
   } workers[STAGE_WORKERS];
   unsigned spawned, killed, last_nice;
-  bool refuse_workers;
+  bool refuse_workers, refuse_evidence;
   struct buf identity; /* body of the keeper's IDENTITY */
 };
 
@@ -28,6 +28,7 @@ struct stage_options {
   const char *workers, *workers_idle; /* settings; NULL: as they are by default */
   const char *master_key;
   bool no_identity; /* do not wait for it */
+  bool refuse_evidence;
 };
 
 void stage_open(struct stage *s, const struct stage_options *options);
@@ -41,6 +42,9 @@ void stage_tell(struct stage *s, struct buf *b);
 bool stage_hear(struct stage *s, uint8_t type, int ms, struct span *body);
 /* Any message. */
 bool stage_hear_any(struct stage *s, int ms, uint8_t *type, struct span *body);
+
+/* To the keeper, as its supervisor. */
+void stage_rotate(struct stage *s, struct span tls_spki);
 
 /* A job with usual limits. */
 struct wire_execute stage_job(uint64_t ticket, const char *script);

@@ -20,7 +20,7 @@ const MAY = {
   keeper: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'attest', 'dispatch'],
   egress: ['base', 'wire', 'sandbox'],
   broker: ['base', 'wire', 'sandbox', 'http', 'store', 'jose'],
-  supervisor: ['base', 'wire', 'sandbox', 'broker', 'keeper', 'egress'],
+  supervisor: ['base', 'wire', 'sandbox', 'crypto', 'attest', 'broker', 'keeper', 'egress'],
   cli: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'evidence', 'dispatch', 'supervisor'],
 };
 // What only one folder may include of the system.

@@ -54,28 +54,37 @@ extern const struct attest_provider attest_nitro;
 /* No hardware: says so and is signed by nobody. */
 extern const struct attest_provider attest_sim;
 
-/* The provider of that name; or, without a name (NULL), the first that this machine has. `sim` is the last of them: the
- * caller logs which one it got, and that one as a warning. RESULT_CONFIG_INVALID if there is no provider of that name,
- * or the machine has not got it; nothing else takes its place. */
+/* The provider of that name, whether or not this machine has it; NULL if there is none. */
+const struct attest_provider *attest_find(const char *name);
+
+/* The provider of that name (tsm is tdx or snp); or, without a name (NULL), the first that this machine has. `sim` is
+ * the last of them: the caller logs which one it got, and that one as a warning. RESULT_CONFIG_INVALID if there is no
+ * provider of that name, or the machine has not got it; nothing else takes its place. */
 enum result must_use attest_probe(const struct attest_machine *machine, const char *name,
                                   const struct attest_provider **out);
 
 struct attest_facts {
   uint8_t sign_key[SIGN_PUBLIC], agree_key[AGREE_PUBLIC];
-  struct span nonce;     /* raw bytes of the caller's nonce, 16..64, or empty */
-  uint64_t issued_at;    /* Unix seconds */
-  struct span engine;    /* engine build id */
-  struct span build;     /* version of the service */
-  struct span isolation; /* profile */
+  struct span nonce;              /* raw bytes of the caller's nonce, 16..64, or empty */
+  uint64_t issued_at, expires_at; /* Unix seconds */
+  const uint8_t *configuration;   /* SHA-256 of its canonical JSON */
+  const uint8_t *tls_spki;        /* SHA-256 of the listening certificate's SubjectPublicKeyInfo; NULL: none */
+  struct span engine;             /* engine build id */
+  struct span build;              /* version of the service */
+  struct span isolation;          /* profile */
 };
 
-/* Appends the document: {"build":…,"cnf":{"jwks":[…]},"eat_nonce":…,"eng":…,"iat":…,"iso":…,"iss":"neocompute",
- * "tee":…,"ver":1}, canonical JSON; no eat_nonce without a nonce. */
+/* Appends the document: {"build":…,"cfg_sha256":…,"cnf":{"jwks":[…]},"eat_nonce":…,"eng":…,"exp":…,"iat":…,"iso":…,
+ * "iss":"neocompute","tee":…,"tls_spki_sha256":…,"ver":2}, canonical JSON; no eat_nonce without a nonce, no
+ * tls_spki_sha256 without TLS. */
 void attest_put_document(struct buf *b, const struct attest_provider *provider, const struct attest_facts *facts);
 
-/* Appends what GET /attestation answers: {"document":base64url,"evidence":{"type":tee,"media_type":…,"raw":base64url},
- * "document_sha256":hex}. `document` is the one of these facts. RESULT_NO_MEMORY, RESULT_CRYPTO or what the provider
- * says; `b` is then as before. */
-enum result must_use attest_put_reply(struct buf *b, const struct attest_machine *machine,
-                                      const struct attest_provider *provider, const struct attest_facts *facts,
-                                      struct span document);
+/* The report data that stands for a document. */
+enum result must_use attest_bind(struct span document, uint8_t report_data[ATTEST_REPORT_DATA]);
+
+/* Appends what GET /attestation answers: {"configuration":base64url,"document":base64url,"document_sha256":hex,
+ * "evidence":{"media_type":…,"raw":base64url,"type":tee}}. `configuration` is the JSON that the document has the hash
+ * of, `evidence` what the provider answered for the document's report data. RESULT_NO_MEMORY or RESULT_CRYPTO; `b` is
+ * then as before. */
+enum result must_use attest_put_reply(struct buf *b, const struct attest_provider *provider, struct span document,
+                                      struct span configuration, struct span evidence);

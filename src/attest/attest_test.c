@@ -5,12 +5,16 @@
 #include "base/text.h"
 #include "crypto/testing.h"
 
+static const uint8_t hash[HASH_SIZE] = {4};
+
 static struct attest_facts facts_of(void) {
   struct attest_facts f = {.sign_key = {4},
                            .issued_at = 1790000000,
                            .engine = span_text("e0"),
                            .build = span_text("neocompute 0.1.0"),
-                           .isolation = span_text("process")};
+                           .isolation = span_text("process"),
+                           .expires_at = 1790000001,
+                           .configuration = hash};
   memset(f.sign_key + 1, 1, 32);
   memset(f.sign_key + 33, 2, 32);
   memset(f.agree_key, 3, AGREE_PUBLIC);
@@ -22,20 +26,26 @@ static struct attest_facts facts_of(void) {
   "\"y\":\"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI\"},{\"crv\":\"X25519\",\"kty\":\"OKP\","                 \
   "\"x\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM\"}]}"
 
+#define CONFIGURATION "\"cfg_sha256\":\"BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+
 static void test_document(void **state) {
   (void)state;
   struct attest_facts f = facts_of();
   struct buf b = buf_new(ATTEST_DOCUMENT_MAX);
   attest_put_document(&b, &attest_sim, &f);
-  assert_true(span_is(buf_span(&b), "{\"build\":\"neocompute 0.1.0\"," KEYS
-                                    ",\"eng\":\"e0\",\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\","
-                                    "\"tee\":\"sim\",\"ver\":1}"));
+  assert_true(span_is(
+      buf_span(&b), "{\"build\":\"neocompute 0.1.0\"," CONFIGURATION KEYS
+                    ",\"eng\":\"e0\",\"exp\":1790000001,\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\","
+                    "\"tee\":\"sim\",\"ver\":2}"));
   buf_clear(&b);
   f.nonce = span_text("0123456789abcdef");
+  f.tls_spki = hash;
   attest_put_document(&b, &attest_sim, &f);
-  assert_true(span_is(buf_span(&b), "{\"build\":\"neocompute 0.1.0\"," KEYS
-                                    ",\"eat_nonce\":\"MDEyMzQ1Njc4OWFiY2RlZg\",\"eng\":\"e0\",\"iat\":1790000000,"
-                                    "\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":\"sim\",\"ver\":1}"));
+  assert_true(span_is(buf_span(&b), "{\"build\":\"neocompute 0.1.0\"," CONFIGURATION KEYS
+                                    ",\"eat_nonce\":\"MDEyMzQ1Njc4OWFiY2RlZg\",\"eng\":\"e0\",\"exp\":1790000001,"
+                                    "\"iat\":1790000000,"
+                                    "\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":\"sim\","
+                                    "\"tls_spki_sha256\":\"BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"ver\":2}"));
   buf_free(&b);
 }
 
@@ -46,7 +56,8 @@ static void test_the_largest_document(void **state) {
   struct buf b = buf_new(ATTEST_DOCUMENT_MAX);
   memset(text, 'x', 64);
   f.engine = f.build = f.isolation = f.nonce = span_text(text);
-  f.issued_at = UINT64_MAX;
+  f.issued_at = f.expires_at = UINT64_MAX;
+  f.tls_spki = hash;
   attest_put_document(&b, &attest_sim, &f);
   assert_false(b.bad);
   buf_free(&b);
@@ -76,14 +87,19 @@ static const char bound[] =
 static void test_reply(void **state) {
   (void)state;
   struct buf b = buf_new(4096), raw = buf_new(1024);
-  const struct attest_facts f = facts_of();
-  assert_int_equal(attest_put_reply(&b, &attest_this_machine, &attest_sim, &f, span_text("abc")), RESULT_OK);
+  struct attest_claim claim = {.agree_key = hash};
+  assert_int_equal(attest_bind(span_text("abc"), claim.report_data), RESULT_OK);
+  assert_int_equal(attest_sim.evidence(&attest_this_machine, &claim, &raw), RESULT_OK);
+  assert_int_equal(attest_put_reply(&b, &attest_sim, span_text("abc"), span_text("{}"), buf_span(&raw)), RESULT_OK);
+  buf_clear(&raw);
   struct span reply = buf_span(&b);
   assert_int_equal(json_check(reply, 3), RESULT_OK);
-  assert_true(span_is(between(reply, "{\"document\":\"", "\""), "YWJj"));
+  assert_true(span_is(between(reply, ",\"document\":\"", "\""), "YWJj"));
+  assert_int_equal(json_canonical(reply), JSON_CANONICAL);
+  assert_true(span_is(between(reply, "{\"configuration\":\"", "\""), "e30"));
   assert_true(span_is(between(reply, "\"type\":\"", "\""), "sim"));
   assert_true(span_is(between(reply, "\"media_type\":\"", "\""), "application/vnd.neocompute.sim-evidence+json"));
-  assert_true(span_is(between(reply, "\"document_sha256\":\"", "\"}"),
+  assert_true(span_is(between(reply, "\"document_sha256\":\"", "\""),
                       "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
   assert_int_equal(base64_get_url(&raw, between(reply, "\"raw\":\"", "\"")), RESULT_OK);
   assert_int_equal(json_canonical(buf_span(&raw)), JSON_CANONICAL);
@@ -95,29 +111,34 @@ static void test_reply(void **state) {
   buf_free(&b);
 }
 
-static enum result broken_evidence(const struct attest_machine *machine, const struct attest_claim *claim,
-                                   struct buf *out) {
-  (void)machine;
-  (void)claim;
-  buf_put_text(out, "half of it");
-  return RESULT_IO;
-}
-
 static void test_nothing_by_halves(void **state) {
   (void)state;
-  const struct attest_provider broken = {"tdx", "tdx", "application/x", NULL, broken_evidence};
-  const struct attest_facts f = facts_of();
   uint8_t memory[64];
   struct buf b = buf_fixed(memory, sizeof memory);
   buf_put_text(&b, "kept");
-  assert_int_equal(attest_put_reply(&b, &attest_this_machine, &broken, &f, span_text("abc")), RESULT_IO);
+  assert_int_equal(attest_put_reply(&b, &attest_sim, span_text("abc"), span_text("{}"), span_text("raw")),
+                   RESULT_NO_MEMORY);
   assert_true(!b.bad && span_is(buf_span(&b), "kept"));
-  assert_int_equal(attest_put_reply(&b, &attest_this_machine, &attest_sim, &f, span_text("abc")), RESULT_NO_MEMORY);
-  assert_true(!b.bad && span_is(buf_span(&b), "kept"));
+}
+
+static void test_names(void **state) {
+  (void)state;
+  static const char *const names[] = {"gramine", "nitro", "tdx", "snp", "sev-guest", "sim"};
+  const struct attest_machine nowhere = {"/nowhere", NULL};
+  const struct attest_provider *got = NULL;
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    assert_string_equal(attest_find(names[i])->name, names[i]);
+  assert_null(attest_find("auto"));
+  assert_null(attest_find(""));
+  assert_int_equal(attest_probe(&nowhere, "tsm", &got), RESULT_CONFIG_INVALID);
+  assert_int_equal(attest_probe(&nowhere, "tpm", &got), RESULT_CONFIG_INVALID);
+  assert_int_equal(attest_probe(&nowhere, NULL, &got), RESULT_OK);
+  assert_ptr_equal(got, &attest_sim);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_document), cmocka_unit_test(test_the_largest_document),
-                                     cmocka_unit_test(test_reply), cmocka_unit_test(test_nothing_by_halves)};
+                                     cmocka_unit_test(test_reply), cmocka_unit_test(test_nothing_by_halves),
+                                     cmocka_unit_test(test_names)};
   return cmocka_run_group_tests_name("attest", tests, start_crypto, stop_crypto);
 }

@@ -37,6 +37,9 @@
   X(ENCRYPTED_OUTPUT, "jobs.encrypted_output", "NEOCOMPUTE_ENCRYPTED_OUTPUT", "ask",                                 \
     "encrypted_output: ask (with ?encrypted=1, instead of output) or always (beside it, as the reference)")          \
   X(STRICT, "server.strict", "NEOCOMPUTE_STRICT", "auto", "missing keys stop the start: on, off or auto")            \
+  X(ATTEST_PROVIDER, "attest.provider", "NEOCOMPUTE_ATTEST_PROVIDER", "auto",                                        \
+    "who gives evidence: auto, gramine, nitro, tsm, sev-guest, or sim, which proves nothing")                        \
+  X(ATTEST_ROOT, "attest.root", "NEOCOMPUTE_ATTEST_ROOT", "/", "where its files are, for tests")                     \
   X(EGRESS_HOSTS, "egress.hosts", "NEOCOMPUTE_EGRESS_HOSTS", "",                                                     \
     "hosts that scripts may reach: a.example *.example.org, or *; empty: none, in dev mode all")                     \
   X(EGRESS_HTTP, "egress.http", "NEOCOMPUTE_EGRESS_HTTP", "off",                                                     \

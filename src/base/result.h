@@ -42,6 +42,7 @@
   X(HEAD_TOO_LARGE, head_too_large, 431, "request head too large")                                            \
   X(BUSY, busy, 503, "the service is busy")                                                                   \
   X(STOPPING, stopping, 503, "the service is stopping")                                                       \
+  X(EVIDENCE_AWAY, evidence_unavailable, 503, "this machine gives no evidence of itself")                     \
   /* jobs that failed */                                                                                      \
   X(SYNTAX_ERROR, syntax_error, 200, "script error")                                                          \
   X(SCRIPT_ERROR, script_error, 200, "script error")                                                          \

@@ -1,6 +1,5 @@
 #include "broker/state.h"
 
-#include "base/base64.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -9,7 +8,6 @@
 #include "broker/metrics.h"
 
 #define SERVICE_NAME "NeoCompute Service"
-#define ASKED_MAX 1024u /* questions that the keeper has not answered */
 
 static bool in_enclave(const struct broker *b) {
   return b->identity.tee.len > 0 && !span_is(b->identity.tee, "sim");
@@ -119,6 +117,7 @@ void about_info(struct call *call) {
   buf_put_text(&body, "{\"status\":\"active\",");
   put_identity(&body, b);
   put_text(&body, "tee", b->identity.tee);
+  buf_printf(&body, ",\"simulated\":%s", in_enclave(b) ? "false" : "true");
   put_text(&body, "engine", b->identity.engine);
   buf_put_text(&body, ",\"attestation\":\"");
   if (b->ready) text_put_hex(&body, span_of(b->identity.attestation, sizeof b->identity.attestation));
@@ -139,85 +138,6 @@ void about_metrics(struct call *call) {
   metrics_write(&body);
   call_reply(call, 200, METRICS_CONTENT_TYPE, buf_span(&body), NULL, 0);
   buf_free(&body);
-}
-
-/* ---- /attestation ---- */
-
-static void answer_current(struct call *call) {
-  const struct broker *b = call->broker;
-  char age[24];
-  uint64_t now = clock_real_ns() / 1000000000u;
-  snprintf(age, sizeof age, "%llu",
-           (unsigned long long)(now > b->identity.attested_at ? now - b->identity.attested_at : 0));
-  const struct http_field field = {span_text("age"), span_text(age)};
-  call_reply(call, 200, "application/json", b->identity.attested, &field, 1);
-}
-
-void about_attestation(struct call *call) {
-  struct broker *b = call->broker;
-  char text[128];
-  uint8_t memory[64];
-  struct buf nonce = buf_fixed(memory, sizeof memory);
-  if (!b->ready) {
-    call_problem(call, RESULT_BUSY, NULL);
-    return;
-  }
-  if (!call_query(call, "nonce", text, sizeof text)) {
-    answer_current(call);
-    return;
-  }
-  if (base64_get_url(&nonce, span_text(text)) != RESULT_OK || nonce.len < 16) {
-    call_problem(call, RESULT_BAD_REQUEST, "nonce must be base64url of 16 to 64 bytes");
-    return;
-  }
-  /* Anybody may ask, and each is a signature. */
-  if (table_count(b->asked) >= ASKED_MAX) {
-    call_problem(call, RESULT_BUSY, NULL);
-    return;
-  }
-  call->ticket = broker_ticket(b);
-  enum result r = table_put(b->asked, &call->ticket, call);
-  if (r != RESULT_OK) {
-    call_problem(call, r, NULL);
-    return;
-  }
-  call_hold(call);
-  wire_put_attest(&b->outgoing, &(struct wire_attest){.ticket = call->ticket, .nonce = buf_span(&nonce)});
-  broker_send(b);
-}
-
-void about_attested(struct broker *b, const struct wire_attested *m) {
-  struct call *call = table_get(b->asked, &m->ticket);
-  if (call == NULL || call->asked > 0) {
-    broker_fail(b, "keeper_answered_nonsense", RESULT_PEER_LIED);
-    return;
-  }
-  table_remove(b->asked, &m->ticket);
-  if (!call_drop(call)) return;
-  if (m->result == RESULT_OK)
-    call_json(call, 200, m->reply);
-  else
-    call_problem(call, (enum result)m->result, NULL);
-}
-
-static void on_document(void *context, const struct store_answer *answer) {
-  struct call *call = context;
-  if (!call_drop(call)) return;
-  if (answer->result == RESULT_OK)
-    call_json(call, 200, answer->jobs[0].record);
-  else
-    call_problem(call, answer->result == RESULT_JOB_NOT_FOUND ? RESULT_NOT_FOUND : answer->result, NULL);
-}
-
-void about_attestation_earlier(struct call *call) {
-  uint8_t sha256[32];
-  if (call->parameter.len != 64 || !text_unhex(call->parameter, sha256, sizeof sha256)) {
-    call_problem(call, RESULT_NOT_FOUND, NULL);
-    return;
-  }
-  call_hold(call);
-  enum result r = store_get_document(call->broker->store, sha256, on_document, call);
-  if (r != RESULT_OK && call_drop(call)) call_problem(call, r, NULL);
 }
 
 /* ---- files that are part of the program ---- */

@@ -81,10 +81,11 @@ void broker_opened(struct broker *b, size_t bytes) {
 
 /* ---- what the keeper says ---- */
 
-static bool on_identity(struct broker *b, struct span body) {
+static bool take_identity(struct broker *b, struct span body) {
   struct wire_identity m;
   if (!wire_get_identity(body, &m)) return false;
   /* The spans are to outlive the message: read them again from a copy. */
+  buf_clear(&b->identity.text);
   buf_put_span(&b->identity.text, body);
   if (b->identity.text.bad || !wire_get_identity(buf_span(&b->identity.text), &m)) return false;
   b->identity.engine = m.engine;
@@ -95,11 +96,20 @@ static bool on_identity(struct broker *b, struct span body) {
   b->identity.attested_at = m.attested_at;
   memcpy(b->identity.attestation, m.attestation, sizeof b->identity.attestation);
   metrics_build(m.engine, m.tee);
-  /* Receipts outlive their records: so does what their keys are bound with. */
-  enum result r = store_put_document(b->store, m.attestation, m.attested, UINT64_MAX >> 1, NULL, NULL);
-  if (r != RESULT_OK) broker_fail(b, "attestation_not_stored", r);
+  b->identity.kept_until_ms = 0;
+  attestation_keep(b);
+  return true;
+}
+
+static bool on_identity(struct broker *b, struct span body) {
+  if (!take_identity(b, body)) return false;
   jobs_recover(b);
   return true;
+}
+
+/* Jobs that ended name the document before this one, which is kept long enough (attestation_keep). */
+static bool on_rotated(struct broker *b, struct span body) {
+  return take_identity(b, body);
 }
 
 static bool on_stored(struct broker *b, struct span body) {
@@ -134,7 +144,7 @@ static bool on_opened(struct broker *b, struct span body) {
 static bool on_attested(struct broker *b, struct span body) {
   struct wire_attested m;
   if (!wire_get_attested(body, &m) || m.result >= RESULT_COUNT) return false;
-  about_attested(b, &m);
+  attestation_answered(b, &m);
   return true;
 }
 
@@ -251,13 +261,12 @@ struct verb {
   bool (*take_fd)(struct broker *b, struct span body, int fd);
 };
 
-static const struct verb verbs[] = {{WIRE_IDENTITY, on_identity, NULL}, {WIRE_STORED, on_stored, NULL},
-                                    {WIRE_LOGGED, on_logged, NULL},     {WIRE_ENDED, on_ended, NULL},
-                                    {WIRE_OPENED, on_opened, NULL},     {WIRE_ATTESTED, on_attested, NULL},
-                                    {WIRE_GAUGES, on_gauges, NULL},     {WIRE_PARKED, on_parked, NULL},
-                                    {WIRE_TLS, on_tls, NULL},           {WIRE_STOP, on_stop, NULL},
-                                    {WIRE_PEER, NULL, on_peer},         {WIRE_LISTENER, NULL, on_listener},
-                                    {WIRE_SECRETED, on_secreted, NULL}, {WIRE_STORE_QUERY, on_store_query, NULL}};
+static const struct verb verbs[] = {
+    {WIRE_IDENTITY, on_identity, NULL}, {WIRE_ROTATED, on_rotated, NULL},   {WIRE_STORED, on_stored, NULL},
+    {WIRE_LOGGED, on_logged, NULL},     {WIRE_ENDED, on_ended, NULL},       {WIRE_OPENED, on_opened, NULL},
+    {WIRE_ATTESTED, on_attested, NULL}, {WIRE_GAUGES, on_gauges, NULL},     {WIRE_PARKED, on_parked, NULL},
+    {WIRE_TLS, on_tls, NULL},           {WIRE_STOP, on_stop, NULL},         {WIRE_PEER, NULL, on_peer},
+    {WIRE_LISTENER, NULL, on_listener}, {WIRE_SECRETED, on_secreted, NULL}, {WIRE_STORE_QUERY, on_store_query, NULL}};
 
 /* A message that is not in order, or that does not fit, is the end: whoever sent it is not what we think. */
 static void take(struct broker *b, enum service_peer sender, bool *begun, const struct channel_message *m) {
@@ -342,6 +351,7 @@ static void on_cleanup(evutil_socket_t fd, short what, void *context) {
   struct broker *b = context;
   enum result r = store_expire(b->store, clock_real_ns() / 1000000u, NULL, NULL);
   if (r != RESULT_OK) log_problem("cleanup_failed", r, "");
+  attestation_keep(b);
 }
 
 static void on_queue(evutil_socket_t fd, short what, void *context) {

@@ -50,10 +50,12 @@ void records_answer(struct call *call, const struct store_job *stored) {
 /* ---- one job ---- */
 
 static void answer_one(struct call *call, const struct wire_answer *answer) {
-  if (answer->result == RESULT_OK)
-    call_json(call, 200, answer->reply);
-  else
+  if (answer->result != RESULT_OK)
     call_problem(call, (enum result)answer->result, NULL);
+  else if (call->wait == CALL_RECORD && attestation_is_wanted(call))
+    attestation_inline(call, answer->reply);
+  else
+    call_json(call, 200, answer->reply);
 }
 
 static void on_record(void *context, const struct store_answer *answer) {

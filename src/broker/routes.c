@@ -25,8 +25,8 @@ static const struct route routes[] = {
     {"DELETE", "/secrets/{}", METRICS_ROUTE_SECRETS, false, secrets_delete},
     {"GET", "/secrets/{}/audit", METRICS_ROUTE_SECRETS, false, secrets_audit},
     {"PUT", "/secrets/{}/policy", METRICS_ROUTE_SECRETS, false, secrets_policy},
-    {"GET", "/attestation", METRICS_ROUTE_ATTESTATION, true, about_attestation},
-    {"GET", "/attestation/{}", METRICS_ROUTE_ATTESTATION, true, about_attestation_earlier},
+    {"GET", "/attestation", METRICS_ROUTE_ATTESTATION, true, attestation_get},
+    {"GET", "/attestation/{}", METRICS_ROUTE_ATTESTATION, true, attestation_earlier},
     {"GET", "/health", METRICS_ROUTE_HEALTH, true, about_health},
     {"GET", "/ready", METRICS_ROUTE_READY, true, about_ready},
     {"GET", "/info", METRICS_ROUTE_INFO, true, about_info},
@@ -117,6 +117,7 @@ static struct call *call_new(struct broker *b, struct http_exchange *x) {
 static void call_free_if_done(struct call *call) {
   if (call->exchange != NULL || call->references > 0) return;
   free(call->list_ids);
+  buf_free(&call->held);
   free(call);
 }
 
@@ -201,7 +202,7 @@ static const char *retry_after(enum result why) {
     const char *seconds;
   } table[] = {{RESULT_TOO_MANY_JOBS, "1"}, {RESULT_TOO_MANY_REQUESTS, "1"}, {RESULT_BUSY, "2"},
                {RESULT_STOPPING, "5"},      {RESULT_STORE_UNAVAILABLE, "5"}, {RESULT_PEER_LOST, "5"},
-               {RESULT_SECRETS_AWAY, "5"}};
+               {RESULT_SECRETS_AWAY, "5"},  {RESULT_EVIDENCE_AWAY, "5"}};
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
     if (table[i].why == why) return table[i].seconds;
   }
@@ -326,17 +327,26 @@ bool call_brings_json(const struct call *call) {
 
 /* ---- what the server calls ---- */
 
+static enum result identify(struct call *call, const char **why) {
+  struct auth_caller caller = {{0}, {0}};
+  uint64_t now = clock_real_ns() / 1000000000u;
+  enum result r = auth_check(call->broker->auth, call_request(call), http_peer_of(call->exchange), now, &caller, why);
+  if (r != RESULT_OK) return r;
+  snprintf(call->user_id, sizeof call->user_id, "%s", caller.user);
+  digest_sha256(span_text(call->user_id), call->user);
+  return RESULT_OK;
+}
+
+void call_know(struct call *call) {
+  const char *why = "";
+  (void)!identify(call, &why);
+}
+
 /* Who calls; false if the call is answered already. */
 static bool authenticate(struct call *call) {
-  struct auth_caller caller = {{0}, {0}};
   const char *why = "";
-  uint64_t now = clock_real_ns() / 1000000000u;
-  enum result r = auth_check(call->broker->auth, call_request(call), http_peer_of(call->exchange), now, &caller, &why);
-  if (r == RESULT_OK) {
-    snprintf(call->user_id, sizeof call->user_id, "%s", caller.user);
-    digest_sha256(span_text(call->user_id), call->user);
-    return true;
-  }
+  enum result r = identify(call, &why);
+  if (r == RESULT_OK) return true;
   log_begin(LOG_WARN, "refused_caller");
   log_text("trace_id", span_text(call->trace.id));
   log_text("peer", span_text(http_peer_of(call->exchange)->address));

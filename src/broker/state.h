@@ -9,6 +9,7 @@
  *   secrets.c  callers' secrets: to the keeper and back; and the store that the keeper asks through here
  *   events.c   server-sent events
  *   about.c    what the service says of itself
+ *   attestation.c  its evidence
  */
 #pragma once
 
@@ -17,6 +18,7 @@
 #include "base/uuid.h"
 #include "broker/admission.h"
 #include "broker/auth.h"
+#include "broker/pace.h"
 #include "broker/problem.h"
 #include "broker/trace.h"
 #include "sandbox/sandbox.h"
@@ -68,6 +70,7 @@ struct call {
   uint64_t due_ms;        /* a secret: when (monotonic) the caller waits no longer */
   uint8_t last[STORE_ID]; /* a list: the last id of the page */
   bool more;
+  struct buf held;   /* a reply that waits for what belongs into it */
   size_t events_at;  /* a stream: the caller has the job's events up to here */
   uint8_t *list_ids; /* a list: ids of the page, STORE_ID bytes each */
 };
@@ -91,6 +94,8 @@ bool call_parameter(const struct call *call, char *out, size_t out_size);
 const struct http_request *call_request(const struct call *call);
 /* Whether the body says that it is JSON, or says nothing. */
 bool call_brings_json(const struct call *call);
+/* Of an open route: learns who calls if they say so. */
+void call_know(struct call *call);
 /* Starts a stream of server-sent events. */
 void call_stream(struct call *call);
 bool call_write(struct call *call, struct span bytes);
@@ -116,16 +121,22 @@ void about_health(struct call *call);
 void about_ready(struct call *call);
 void about_info(struct call *call);
 void about_metrics(struct call *call);
-void about_attestation(struct call *call);
-void about_attestation_earlier(struct call *call);
+void attestation_get(struct call *call);
+void attestation_earlier(struct call *call);
 void about_asset(struct call *call);
+
+/* Has the store keep the current document for as long as a job that names it, and longer: called now and then. */
+void attestation_keep(struct broker *b);
+/* Whether the caller asks for a job's attestation with it; answers with this reply and that. */
+bool attestation_is_wanted(const struct call *call);
+void attestation_inline(struct call *call, struct span reply);
 
 /* Answers with a stored record: has the keeper open it. */
 void records_answer(struct call *call, const struct store_job *stored);
 
 /* What the keeper or the store answers for a call. */
 void records_opened(struct broker *b, const struct wire_opened *m, struct cursor rest);
-void about_attested(struct broker *b, const struct wire_attested *m);
+void attestation_answered(struct broker *b, const struct wire_attested *m);
 void secrets_answered(struct broker *b, const struct wire_secreted *m);
 
 /* The keeper asks the embedded store of secrets; false if that is no query. */
@@ -254,8 +265,9 @@ struct broker {
     struct span engine, isolation, tee, attested;
     sandbox_set worker_fences;
     uint8_t attestation[32];
-    uint64_t attested_at;
+    uint64_t attested_at, kept_until_ms;
   } identity;
+  struct pace pace; /* of questions for evidence */
   struct wire_gauges gauges;
   struct event *store_event, *cleanup, *queue, *retry, *grace, *drain, *heartbeat, *secrets;
   struct buf tls_text;

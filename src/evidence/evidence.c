@@ -11,8 +11,8 @@
 #define REPLY_MAX (1u << 20)
 #define RAW_MAX REPLY_MAX
 
-static const struct evidence_verifier *const verifiers[] = {&evidence_sgx, &evidence_tdx, &evidence_snp, &evidence_nitro,
-                                                             &evidence_sim};
+static const struct evidence_verifier *const verifiers[] = {&evidence_sgx, &evidence_tdx, &evidence_snp,
+                                                            &evidence_nitro, &evidence_sim};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* ---- JSON ---- */
@@ -77,18 +77,27 @@ static bool read_nonce(const json_t *document, struct buf *text, struct evidence
   return v->nonce.len >= 16 && v->nonce.len <= 64;
 }
 
+static bool read_time(const json_t *document, const char *name, uint64_t *out) {
+  const json_t *seconds = json_object_get(document, name);
+  if (!json_is_integer(seconds) || json_integer_value(seconds) < 0) return false;
+  *out = (uint64_t)json_integer_value(seconds);
+  return true;
+}
+
 /* Members that are not known could change what the others mean: that is for another `ver`. */
 static const char *read_document(const json_t *document, struct buf *text, struct evidence_verdict *v) {
-  const json_t *issued = json_object_get(document, "iat"), *version = json_object_get(document, "ver");
-  struct span build;
-  if (json_integer_value(version) != 1 || !is_text(document, "iss", "neocompute"))
-    return "the document is not one of NeoCompute's, version 1";
-  if (json_object_size(document) != (json_object_get(document, "eat_nonce") != NULL ? 9u : 8u))
-    return "the document has members that version 1 does not know";
-  if (!json_is_integer(issued) || json_integer_value(issued) < 0) return "the document has no date";
-  v->issued_at = (uint64_t)json_integer_value(issued);
+  if (json_integer_value(json_object_get(document, "ver")) != 2 || !is_text(document, "iss", "neocompute"))
+    return "the document is not one of NeoCompute's, version 2";
+  v->has_tls = json_object_get(document, "tls_spki_sha256") != NULL;
+  if (json_object_size(document) != 10u + (json_object_get(document, "eat_nonce") != NULL) + v->has_tls)
+    return "the document has members that version 2 does not know";
+  if (!read_time(document, "iat", &v->issued_at) || !read_time(document, "exp", &v->expires_at))
+    return "the document has no dates";
+  if (!get_bytes(document, "cfg_sha256", v->configuration_sha256, HASH_SIZE) ||
+      (v->has_tls && !get_bytes(document, "tls_spki_sha256", v->tls_spki, HASH_SIZE)))
+    return "the document has a hash that is none";
   if (!copy_text(document, "tee", text, &v->tee) || !copy_text(document, "eng", text, &v->engine) ||
-      !copy_text(document, "iso", text, &v->isolation) || !copy_text(document, "build", text, &build))
+      !copy_text(document, "iso", text, &v->isolation) || !copy_text(document, "build", text, &v->build))
     return "the document is not complete";
   if (!read_nonce(document, text, v)) return "the document's nonce is not one";
   return read_keys(document, v);
@@ -135,6 +144,10 @@ static void check_document(const struct evidence_verdict *v, const struct eviden
     report_fail(report, "age", "%s", problem);
   else
     report_ok(report, "age", "%s", policy->max_age > 0 ? "young enough" : "any");
+  if (policy->now > v->expires_at)
+    report_fail(report, "expiry", "the document has expired");
+  else
+    report_ok(report, "expiry", "not yet");
 }
 
 static const char *verdict_of(const struct evidence_report *report) {
@@ -159,6 +172,19 @@ static const char *take_document(const json_t *reply, struct buf *text, struct s
   return is_text(reply, "document_sha256", memory) ? NULL : "document_sha256 is not the document's hash";
 }
 
+/* What is said of the configuration must be what the document has the hash of; that nothing is said is no fault. */
+static const char *take_configuration(const json_t *reply, struct buf *text, struct evidence_verdict *v) {
+  const json_t *encoded = json_object_get(reply, "configuration");
+  uint8_t hash[HASH_SIZE];
+  const size_t before = text->len;
+  if (encoded == NULL) return NULL;
+  if (!json_is_string(encoded) || base64_get_url(text, span_text(json_string_value(encoded))) != RESULT_OK)
+    return "the configuration is not base64url";
+  v->configuration = buf_since(text, before);
+  if (hash_sha256(&v->configuration, 1, hash) != RESULT_OK) return "hashing failed";
+  return hash_equal(hash, v->configuration_sha256) ? NULL : "the configuration is not the document's";
+}
+
 static const char *check_reply(const json_t *reply, const struct evidence_policy *policy, struct buf *text,
                                struct evidence_verdict *v) {
   struct span bytes;
@@ -167,6 +193,7 @@ static const char *check_reply(const json_t *reply, const struct evidence_policy
   json_t *document = parse(bytes);
   problem = read_document(document, text, v);
   json_decref(document);
+  if (problem == NULL) problem = take_configuration(reply, text, v);
   if (problem != NULL) return problem;
   const json_t *evidence = json_object_get(reply, "evidence");
   const struct evidence_verifier *verifier = find_verifier(evidence);

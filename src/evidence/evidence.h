@@ -16,8 +16,12 @@
 struct evidence_verdict {
   uint8_t sign_key[SIGN_PUBLIC], agree_key[AGREE_PUBLIC];
   uint8_t document_sha256[HASH_SIZE];
-  struct span tee, engine, isolation, nonce;
-  uint64_t issued_at;
+  uint8_t configuration_sha256[HASH_SIZE];
+  struct span configuration; /* what that is the hash of, if the reply has it */
+  bool has_tls;
+  uint8_t tls_spki[HASH_SIZE]; /* SHA-256 of the listening certificate's SubjectPublicKeyInfo */
+  struct span tee, engine, isolation, build, nonce;
+  uint64_t issued_at, expires_at;
   struct evidence_report report; /* of the evidence, and of the document behind it */
   const char *problem;           /* why RESULT_NOT_VERIFIED, a sentence (maybe the report's); NULL otherwise */
 };

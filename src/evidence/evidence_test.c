@@ -11,9 +11,11 @@
   "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\"," \
   "\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA\"}"
 #define AGREE_JWK "{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM\"}"
-#define DOCUMENT                                                               \
-  "{\"build\":\"neocompute 0.1.0\",\"cnf\":{\"jwks\":[" SIGN_JWK "," AGREE_JWK \
-  "]},\"eng\":\"e0\",\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":\"sim\",\"ver\":1}"
+#define DOCUMENT                                                                                                      \
+  "{\"build\":\"neocompute "                                                                                          \
+  "0.1.0\",\"cfg_sha256\":\"RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o\",\"cnf\":{\"jwks\":[" SIGN_JWK "," AGREE_JWK \
+  "]},\"eng\":\"e0\",\"exp\":1797776000,\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":"       \
+  "\"sim\",\"ver\":2}"
 
 static const struct evidence_policy lenient = {.allow_simulated = true, .now = NOW};
 
@@ -151,17 +153,25 @@ static void test_documents(void **state) {
       {"\"tee\":\"sim\",", ""},
       {"\"tee\":\"sim\"", "\"tee\":\"\""},
       {"\"tee\":\"sim\"", "\"tee\":1"},
-      {"\"ver\":1", "\"ver\":2"},
-      {"\"ver\":1", "\"ver\":\"1\""},
-      {",\"ver\":1", ""},
-      {"\"ver\":1", "\"ver\":1,\"zzz\":1"},
-      {"\"ver\":1", "\"ver\":1,\"ver\":1"},
-      {"\"ver\":1", "\"ver\": 1"},
+      {"\"ver\":2", "\"ver\":1"},
+      {"\"ver\":2", "\"ver\":\"1\""},
+      {",\"ver\":2", ""},
+      {"\"ver\":2", "\"ver\":2,\"zzz\":1"},
+      {"\"ver\":2", "\"ver\":2,\"ver\":2"},
+      {"\"ver\":2", "\"ver\": 1"},
       {"\"iss\":\"neocompute\"", "\"iss\":\"neocomputer\""},
       {"\"iat\":1790000000", "\"iat\":\"1790000000\""},
       {"\"iat\":1790000000", "\"iat\":-1"},
       {"\"iat\":1790000000", "\"iat\":1790000000.5"},
       {"\"iat\":1790000000,", ""},
+      {"\"exp\":1797776000,", ""},
+      {"\"exp\":1797776000", "\"exp\":1789999999"},
+      {"\"exp\":1797776000", "\"exp\":\"1797776000\""},
+      {"RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o", "RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4"},
+      {"RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o", "RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4p"},
+      {"\"cfg_sha256\":\"RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o\",", ""},
+      {"\"tee\":\"sim\",", "\"tee\":\"sim\",\"tls_spki_sha256\":1,"},
+      {"\"tee\":\"sim\",", "\"tee\":\"sim\",\"tls_spki_sha256\":\"AAAA\","},
       {"\"eng\":\"e0\"", "\"eng\":null"},
       {"\"build\":\"neocompute 0.1.0\",", ""},
       {"\"kty\":\"EC\"", "\"kty\":\"OKP\""},
@@ -201,15 +211,55 @@ static void test_documents(void **state) {
 static void test_nonce(void **state) {
   (void)state;
   struct reply r = genuine(
-      "{\"build\":\"b\",\"cnf\":{\"jwks\":[" SIGN_JWK "," AGREE_JWK
-      "]},\"eat_nonce\":\"MDEyMzQ1Njc4OWFiY2RlZg\",\"eng\":\"e0\",\"iat\":1,\"iso\":\"process\",\"iss\":\"neocompute\","
-      "\"tee\":\"sim\",\"ver\":1}");
+      "{\"build\":\"b\",\"cfg_sha256\":\"RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o\",\"cnf\":{\"jwks\":[" SIGN_JWK
+      "," AGREE_JWK
+      "]},\"eat_nonce\":\"MDEyMzQ1Njc4OWFiY2RlZg\",\"eng\":\"e0\",\"exp\":2000000000,\"iat\":1,\"iso\":\"process\","
+      "\"iss\":\"neocompute\","
+      "\"tee\":\"sim\",\"ver\":2}");
   struct buf b = put_reply(&r), text = buf_new(32768);
   struct evidence_verdict v;
   assert_int_equal(evidence_check(buf_span(&b), &lenient, &text, &v), RESULT_OK);
   assert_true(span_is(v.nonce, "0123456789abcdef"));
   buf_free(&text);
   buf_free(&b);
+}
+
+static void test_names_of_keys_and_settings(void **state) {
+  (void)state;
+  char document[1024];
+  const size_t head = strlen(DOCUMENT) - strlen(",\"ver\":2}");
+  snprintf(document, sizeof document,
+           "%.*s,\"tls_spki_sha256\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM\",\"ver\":2}", (int)head, DOCUMENT);
+  struct reply r = genuine(document);
+  struct buf b = put_reply(&r), text = buf_new(32768);
+  struct evidence_verdict v;
+  assert_int_equal(evidence_check(buf_span(&b), &lenient, &text, &v), RESULT_OK);
+  assert_true(v.has_tls && v.tls_spki[0] == 3 && v.tls_spki[31] == 3 && v.configuration_sha256[0] == 0x44);
+  assert_true(v.expires_at == 1797776000 && v.configuration.len == 0);
+  buf_free(&text);
+  buf_free(&b);
+}
+
+/* The reply may say what the document has the hash of, but nothing else. */
+static void test_configuration(void **state) {
+  (void)state;
+  static const struct {
+    const char *member;
+    bool good;
+  } cases[] = {{"\"e30\"", true},   {"\"e31\"", false}, {"\"\"", false},
+               {"\"e30=\"", false}, {"{}", false},      {"null", false}};
+  const struct reply r = genuine(DOCUMENT);
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct buf b = put_reply(&r), with = buf_new(8192), text = buf_new(32768);
+    struct evidence_verdict v;
+    buf_printf(&with, "{\"configuration\":%s,%.*s", cases[i].member, (int)b.len - 1, (const char *)b.data + 1);
+    assert_int_equal(evidence_check(buf_span(&with), &lenient, &text, &v),
+                     cases[i].good ? RESULT_OK : RESULT_NOT_VERIFIED);
+    if (cases[i].good) assert_true(span_is(v.configuration, "{}"));
+    buf_free(&b);
+    buf_free(&with);
+    buf_free(&text);
+  }
 }
 
 /* No byte of a reply can go or change, but where a change means the same. */
@@ -256,10 +306,16 @@ static void test_no_room(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_verdict),   cmocka_unit_test(test_simulated_only_when_allowed),
-      cmocka_unit_test(test_age),       cmocka_unit_test(test_binding),
-      cmocka_unit_test(test_documents), cmocka_unit_test(test_nonce),
-      cmocka_unit_test(test_replies),   cmocka_unit_test(test_unknown_members_of_the_reply),
+      cmocka_unit_test(test_verdict),
+      cmocka_unit_test(test_simulated_only_when_allowed),
+      cmocka_unit_test(test_age),
+      cmocka_unit_test(test_binding),
+      cmocka_unit_test(test_documents),
+      cmocka_unit_test(test_nonce),
+      cmocka_unit_test(test_names_of_keys_and_settings),
+      cmocka_unit_test(test_configuration),
+      cmocka_unit_test(test_replies),
+      cmocka_unit_test(test_unknown_members_of_the_reply),
       cmocka_unit_test(test_no_room),
   };
   return cmocka_run_group_tests_name("evidence", tests, start_crypto, stop_crypto);

@@ -6,7 +6,7 @@
 
 struct facts {
   uint8_t script[HASH_SIZE], input[HASH_SIZE], limits[HASH_SIZE], secrets[HASH_SIZE];
-  uint8_t keeper[HASH_SIZE]; /* the attestation document of the one that began it */
+  uint8_t keeper[HASH_SIZE]; /* identity.born of the one that began it */
   uint8_t salt[RECEIPT_SALT];
   uint64_t script_bytes, started_ns; /* Unix time */
   struct span entry, nonce;

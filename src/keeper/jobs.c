@@ -384,7 +384,7 @@ static enum result hash_limits(const struct wire_execute *m, uint8_t out[HASH_SI
 
 static enum result note_facts(struct job *job, const struct wire_execute *m) {
   struct facts *f = &job->facts;
-  memcpy(f->keeper, job->all->setup.identity->attestation, sizeof f->keeper);
+  memcpy(f->keeper, job->all->setup.identity->born, sizeof f->keeper);
   if (m->entry.len > 0) memcpy(job->entry, m->entry.data, m->entry.len);
   if (m->nonce.len > 0) memcpy(job->nonce, m->nonce.data, m->nonce.len);
   f->entry = span_of(job->entry, m->entry.len);

@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "keeper/attestations.h"
 #include "keeper/jobs.h"
 #include "keeper/past.h"
 #include "wire/link.h"
@@ -29,6 +30,7 @@ struct keeper {
   bool supervisor_begun, broker_begun, introduced;
   struct keys *keys;
   struct identity identity;
+  struct attestations *attestations;
   struct workers *workers;
   struct outlet *outlet;
   struct scripts *scripts;
@@ -85,21 +87,30 @@ static void ask_nice(void *context, uint32_t number, uint32_t level) {
   send_to(k, k->supervisor, &k->message);
 }
 
-/* The first message on the broker's link, as soon as there are a link and a worker. */
-static void introduce(struct keeper *k) {
-  if (k->introduced || k->broker == NULL || !k->identity.known) return;
+static void log_identity(const char *event, const struct wire_identity *m) {
+  log_begin(LOG_INFO, event);
+  log_text("engine", m->engine);
+  log_text("isolation", m->isolation);
+  log_text("tee", m->tee);
+  log_end();
+}
+
+static void tell_identity(struct keeper *k, void (*put)(struct buf *b, const struct wire_identity *m),
+                          const char *event) {
   struct wire_identity m;
   struct buf limits = buf_new(1024);
   identity_describe(&k->identity, &limits, &m);
-  wire_put_identity(&k->message, &m);
+  put(&k->message, &m);
   tell_broker(k, &k->message);
+  log_identity(event, &m);
   buf_free(&limits);
+}
+
+/* The first message on the broker's link, as soon as there are a link, a worker and evidence. */
+static void introduce(struct keeper *k) {
+  if (k->introduced || k->broker == NULL || !k->identity.known) return;
+  tell_identity(k, wire_put_identity, "keeper_ready");
   k->introduced = true;
-  log_begin(LOG_INFO, "keeper_ready");
-  log_text("engine", m.engine);
-  log_text("isolation", m.isolation);
-  log_text("tee", m.tee);
-  log_end();
 }
 
 static void tell_gauges(struct keeper *k) {
@@ -124,13 +135,13 @@ static void tell_gauges(struct keeper *k) {
 
 static bool on_meet(void *context, const struct wire_ready *ready) {
   struct keeper *k = context;
-  const bool first = !k->identity.known;
-  enum result r = identity_meet(&k->identity, k->keys, ready, now_seconds());
-  if (r == RESULT_OK) {
-    if (first) workers_want(k->workers, 0, clock_monotonic_ms());
-    introduce(k);
-    return true;
+  const bool first = !k->identity.met;
+  enum result r = identity_meet(&k->identity, ready);
+  if (r == RESULT_OK && first) {
+    workers_want(k->workers, 0, clock_monotonic_ms());
+    r = attestations_renew(k->attestations, now_seconds());
   }
+  if (r == RESULT_OK) return true;
   log_begin(LOG_ERROR, "worker_refused");
   log_result(r);
   log_end();
@@ -170,12 +181,48 @@ static void on_done(void *context, void *job, const struct wire_done *done) {
   jobs_done(k->jobs, job, done);
 }
 
+/* ---- documents ---- */
+
+static void ask_evidence(void *context, const struct wire_evidence *m) {
+  struct keeper *k = context;
+  wire_put_evidence(&k->message, m);
+  send_to(k, k->supervisor, &k->message);
+}
+
+/* Without a first document there is no service; without a later one, it is what it was. */
+static void on_renewed(void *context, enum result r) {
+  struct keeper *k = context;
+  if (r != RESULT_OK) {
+    log_begin(k->identity.known ? LOG_WARN : LOG_ERROR, "keys_kept");
+    log_result(r);
+    log_end();
+    if (!k->identity.known) end(k, r);
+    return;
+  }
+  if (k->introduced)
+    tell_identity(k, wire_put_rotated, "keys_rotated");
+  else
+    introduce(k);
+}
+
+static void on_attested(void *context, uint64_t ticket, enum result r, struct span reply) {
+  struct keeper *k = context;
+  wire_put_attested(&k->message, &(struct wire_attested){.ticket = ticket, .result = (uint32_t)r, .reply = reply});
+  tell_broker(k, &k->message);
+}
+
+static void rotate(struct keeper *k) {
+  enum result r = attestations_renew(k->attestations, now_seconds());
+  if (r != RESULT_OK) on_renewed(k, r);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   struct keeper *k = context;
   workers_tick(k->workers, clock_monotonic_ms());
   tell_gauges(k);
-  if (!k->identity.known && workers_count(k->workers).failures >= FAILED_STARTS_MAX) end(k, RESULT_ENGINE_START);
+  if (!k->identity.met && workers_count(k->workers).failures >= FAILED_STARTS_MAX) end(k, RESULT_ENGINE_START);
+  if (k->identity.known && now_seconds() + IDENTITY_RENEWAL_S >= k->identity.expires_at) rotate(k);
 }
 
 /* ---- what the supervisor may ask ---- */
@@ -258,6 +305,13 @@ static enum result make_pool(struct keeper *k, const struct config *c, uint64_t 
                   &k->jobs);
 }
 
+static enum result make_identity(struct keeper *k, const struct config *c, const struct wire_keeper_setup *m) {
+  const struct attestations_setup setup = {k->keys, &k->identity, k, ask_evidence, on_renewed, on_attested};
+  enum result r = identity_begin(&k->identity, c, buf_span(&k->hosts), m->strict);
+  if (r == RESULT_OK && !identity_set_tls(&k->identity, m->tls_spki)) r = RESULT_PEER_LIED;
+  return r == RESULT_OK ? attestations_new(&setup, &k->attestations) : r;
+}
+
 static enum result configure(struct keeper *k, const struct wire_keeper_setup *m) {
   struct config *c = NULL;
   uint64_t most = 0, idle = 0, parked = 0;
@@ -272,6 +326,7 @@ static enum result configure(struct keeper *k, const struct wire_keeper_setup *m
   if (r == RESULT_OK) r = make_askers(k, c, m);
   if (r == RESULT_OK) r = sealed_replays_new(SEALED_REPLAYS_MAX, &k->replays);
   if (r == RESULT_OK) choose_hosts(k, c);
+  if (r == RESULT_OK) r = make_identity(k, c, m);
   if (r == RESULT_OK) r = k->hosts.bad ? RESULT_NO_MEMORY : make_pool(k, c, idle);
   config_free(c);
   return r;
@@ -320,6 +375,18 @@ static enum result do_worker_restored(struct keeper *k, const struct channel_mes
   return wire_get_worker_restored(message->body, &m) ? workers_restored(k->workers, m.number) : RESULT_PEER_LIED;
 }
 
+static enum result do_evidenced(struct keeper *k, const struct channel_message *message) {
+  return attestations_evidenced(k->attestations, message->body, now_seconds());
+}
+
+/* Before there is an identity there is nothing to change but the name of the TLS key. */
+static enum result do_rotate(struct keeper *k, const struct channel_message *message) {
+  struct wire_rotate m;
+  if (!wire_get_rotate(message->body, &m) || !identity_set_tls(&k->identity, m.tls_spki)) return RESULT_PEER_LIED;
+  if (k->identity.met) rotate(k);
+  return RESULT_OK;
+}
+
 /* ---- what the broker may ask ---- */
 
 static enum result do_execute(struct keeper *k, const struct channel_message *message) {
@@ -358,13 +425,8 @@ static enum result do_interrupt(struct keeper *k, const struct channel_message *
 static enum result do_attest(struct keeper *k, const struct channel_message *message) {
   struct wire_attest m;
   if (!wire_get_attest(message->body, &m) || m.nonce.len < 16 || m.nonce.len > 64) return RESULT_PEER_LIED;
-  struct buf reply = buf_new(IDENTITY_ATTESTED_MAX);
-  enum result r = identity_attest(&k->identity, k->keys, m.nonce, now_seconds(), &reply);
-  wire_put_attested(&k->message, &(struct wire_attested){.ticket = m.ticket,
-                                                         .result = (uint32_t)r,
-                                                         .reply = r == RESULT_OK ? buf_span(&reply) : span_text("")});
-  buf_free(&reply);
-  return answer(k, RESULT_OK);
+  attestations_make(k->attestations, m.ticket, m.nonce, now_seconds());
+  return RESULT_OK;
 }
 
 /* ---- hearing ---- */
@@ -379,6 +441,8 @@ static const struct verb {
     {WIRE_KEEPER_SETUP, false, do_setup},
     {WIRE_CLIENT, true, do_client},
     {WIRE_OUTLET, true, do_outlet},
+    {WIRE_EVIDENCED, false, do_evidenced},
+    {WIRE_ROTATE, false, do_rotate},
     {WIRE_WORKER_STARTED, true, do_worker_started},
     {WIRE_WORKER_GONE, false, do_worker_gone},
     {WIRE_WORKER_RESTORED, false, do_worker_restored},
@@ -443,7 +507,7 @@ static enum result do_client(struct keeper *k, const struct channel_message *mes
 
 /* A signal to the whole group is the supervisor's to act upon: it ends the keeper when the broker is done. */
 static void ignore_signals(void) {
-  static const int signals[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP};
+  static const int signals[] = {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGUSR1};
   for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) signal(signals[i], SIG_IGN);
 }
 
@@ -469,6 +533,7 @@ static void release(struct keeper *k) {
   workers_free(k->workers);
   link_free(k->broker);
   link_free(k->supervisor);
+  attestations_free(k->attestations);
   identity_clear(&k->identity);
   keys_free(k->keys);
   buf_free(&k->message);

@@ -7,8 +7,10 @@
 struct keys {
   struct sign_key *sign;
   struct agree_key *agree;
+  struct sign_key *next_sign; /* with next_agree, or both NULL */
+  struct agree_key *next_agree;
   struct protect_keys derived; /* from the master key */
-  uint64_t sequence;
+  uint64_t sequence, receipts;
   uint8_t previous[HASH_SIZE]; /* SHA-256 of the last receipt */
 };
 
@@ -40,6 +42,37 @@ void keys_public(const struct keys *k, uint8_t sign[SIGN_PUBLIC], uint8_t agree[
   agree_public(k->agree, agree);
 }
 
+static void drop_next(struct keys *k) {
+  sign_key_free(k->next_sign);
+  agree_key_free(k->next_agree);
+  k->next_sign = NULL;
+  k->next_agree = NULL;
+}
+
+enum result keys_prepare(struct keys *k) {
+  drop_next(k);
+  enum result r = sign_key_new(&k->next_sign);
+  if (r == RESULT_OK) r = agree_key_new(&k->next_agree);
+  if (r != RESULT_OK) drop_next(k);
+  return r;
+}
+
+void keys_prepared(const struct keys *k, uint8_t sign[SIGN_PUBLIC], uint8_t agree[AGREE_PUBLIC]) {
+  sign_public(k->next_sign, sign);
+  agree_public(k->next_agree, agree);
+}
+
+void keys_turn(struct keys *k) {
+  sign_key_free(k->sign);
+  agree_key_free(k->agree);
+  k->sign = k->next_sign;
+  k->agree = k->next_agree;
+  k->next_sign = NULL;
+  k->next_agree = NULL;
+  k->sequence = 0;
+  memset(k->previous, 0, sizeof k->previous);
+}
+
 enum result keys_receipt(struct keys *k, struct receipt_claims *claims, struct buf *jws) {
   claims->sequence = k->sequence + 1;
   memcpy(claims->previous, k->previous, sizeof claims->previous);
@@ -47,11 +80,12 @@ enum result keys_receipt(struct keys *k, struct receipt_claims *claims, struct b
   const struct span text = buf_span(jws);
   if (r == RESULT_OK) r = hash_sha256(&text, 1, k->previous);
   if (r == RESULT_OK) k->sequence++;
+  if (r == RESULT_OK) k->receipts++;
   return r;
 }
 
 uint64_t keys_receipts(const struct keys *k) {
-  return k->sequence;
+  return k->receipts;
 }
 
 static struct seal_place place_of(const uint8_t user[SEAL_USER], const uint8_t job[SEAL_JOB]) {
@@ -111,6 +145,7 @@ void keys_free(struct keys *k) {
   if (k == NULL) return;
   sign_key_free(k->sign);
   agree_key_free(k->agree);
+  drop_next(k);
   protect_wipe(&k->derived);
   wipe(k, sizeof *k);
   free(k);

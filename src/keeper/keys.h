@@ -3,7 +3,7 @@
  * sealed is built here or in src/receipt, under names of its own.
  *
  * From the master key: the key of stored records and the two of the compatible output protection. The identity keys
- * (ES256, X25519) are made at start and never leave.
+ * (ES256, X25519) are made at start and anew when they are to be changed, and never leave.
  */
 #pragma once
 
@@ -19,8 +19,15 @@ struct keys;
 enum result must_use keys_new(struct span master, struct keys **out);
 void keys_public(const struct keys *k, uint8_t sign[SIGN_PUBLIC], uint8_t agree[AGREE_PUBLIC]);
 
+/* New keys of identity, beside those in use, for whom a document is made first; once more, and they are others. */
+enum result must_use keys_prepare(struct keys *k);
+void keys_prepared(const struct keys *k, uint8_t sign[SIGN_PUBLIC], uint8_t agree[AGREE_PUBLIC]);
+/* From now on these are the keys; the chain of receipts begins anew. Those they replace are wiped. */
+void keys_turn(struct keys *k);
+
 /* Signs, and chains: fills in the claims' sequence and previous. A receipt that was not made takes no number. */
 enum result must_use keys_receipt(struct keys *k, struct receipt_claims *claims, struct buf *jws);
+/* All that were signed, with whatever key. */
 uint64_t keys_receipts(const struct keys *k);
 
 /* A job's record, bound to its user and id: a reply, and of a job that runs its facts. */

@@ -61,7 +61,7 @@ enum result past_interrupt(struct keys *keys, const struct identity *id, struct 
   if (!wire_get_interrupt(body, &m)) return RESULT_PEER_LIED;
   struct buf text = buf_new(SERVICE_ANSWER_MAX);
   enum result r = open_running(keys, &m, &text, &facts);
-  if (r == RESULT_OK && hash_equal(facts.keeper, id->attestation)) {
+  if (r == RESULT_OK && hash_equal(facts.keeper, id->born)) {
     buf_free(&text);
     return RESULT_PEER_LIED;
   }

@@ -202,6 +202,20 @@ static enum result check_outside(const struct config *config, struct buf *proble
   return RESULT_OK;
 }
 
+/* ---- evidence ---- */
+
+static enum result choose_provider(struct prepared *p, struct config *config, struct buf *problem) {
+  const struct attest_machine machine = {config_text(config, CONFIG_ATTEST_ROOT), NULL};
+  const char *said = config_text(config, CONFIG_ATTEST_PROVIDER);
+  if (attest_probe(&machine, strcmp(said, "auto") == 0 ? NULL : said, &p->provider) != RESULT_OK) {
+    buf_printf(problem, "attest.provider: this machine has no %s", said);
+    return RESULT_CONFIG_INVALID;
+  }
+  if (p->provider == &attest_sim && p->secrets.strict)
+    return refuse(problem, "attest.provider: a strict service needs hardware that gives evidence, and there is none");
+  return config_set(config, CONFIG_ATTEST_PROVIDER, p->provider->name);
+}
+
 enum result prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem) {
   bool loopback = false;
   *out = (struct prepared){.metrics = -1, .state.lock = -1};
@@ -211,6 +225,7 @@ enum result prepare(struct prepared *out, struct config *config, char **environm
   if (r == RESULT_OK) r = secrets_gather(&out->secrets, config, environment, problem);
   if (r == RESULT_OK) r = secrets_read_tls(&out->tls, config, environment, problem);
   environment_forget_keys(environment);
+  if (r == RESULT_OK) r = choose_provider(out, config, problem);
   if (r == RESULT_OK) r = open_listeners(out, config, environment, &loopback, problem);
   if (r == RESULT_OK) r = decide_callers(out, config, loopback, problem);
   if (r == RESULT_OK) r = open_state(out, config, environment, problem);

@@ -2,6 +2,7 @@
  * is not as it must be stops the start here, with a sentence for the operator. */
 #pragma once
 
+#include "attest/attest.h"
 #include "supervisor/notify.h"
 #include "supervisor/secrets.h"
 #include "supervisor/state.h"
@@ -13,12 +14,13 @@ struct prepared {
   struct secrets secrets;
   struct secrets_tls tls;
   struct state state;
+  const struct attest_provider *provider; /* of evidence */
   int http[PREPARE_LISTENERS];
   unsigned http_count;
   int metrics; /* -1: none */
 };
 
-/* Sets auth.mode in `config` to what was decided, and takes keys out of `environment`. RESULT_CONFIG_INVALID and a
+/* Sets auth.mode and attest.provider in `config` to what was decided, and takes keys out of `environment`. RESULT_CONFIG_INVALID and a
  * sentence in `problem`. `out` is to be freed in either case. */
 enum result must_use prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem);
 /* Once others hold them. */

@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "crypto/certificate.h"
+#include "supervisor/attester.h"
 #include "supervisor/child.h"
 #include "supervisor/listen.h"
 #include "supervisor/outside.h"
@@ -74,9 +76,12 @@ struct supervisor {
   int program, worker_program, egress_program;
   struct peer keeper, broker;
   struct outside *outside;
+  struct attester *attester;
+  uint8_t tls_spki[HASH_SIZE]; /* of the listening certificate */
+  bool has_tls;
   struct worker *workers;
   uint32_t worker_count; /* numbers that may be asked for; twice as many as may run, since some are ending */
-  struct event *signals[3], *patience, *watchdog;
+  struct event *signals[4], *patience, *watchdog;
   bool nice_refused;
   enum phase phase;
   bool finished;
@@ -220,11 +225,29 @@ static bool handle_keeper_up(struct supervisor *s, struct span body) {
   return true;
 }
 
-static const struct verb keeper_verbs[] = {{WIRE_KEEPER_UP, handle_keeper_up},
-                                           {WIRE_SPAWN, handle_spawn},
-                                           {WIRE_KILL, handle_kill},
-                                           {WIRE_NICE, handle_nice},
-                                           {0, NULL}};
+/* Nobody can check a service that has no evidence: it does not start. One that runs goes on with what it had. */
+static void on_evidence(void *context, uint64_t ticket, enum result r, struct span raw) {
+  struct supervisor *s = context;
+  struct buf b = buf_new(SAID_MAX);
+  if (r != RESULT_OK) {
+    log_begin(s->phase == STARTING ? LOG_ERROR : LOG_WARN, "evidence_failed");
+    log_text("provider", span_text(s->prepared.provider->name));
+    log_result(r);
+    log_end();
+  }
+  if (r != RESULT_OK && s->phase == STARTING) finish(s, 1);
+  wire_put_evidenced(&b, &(struct wire_evidenced){ticket, (uint32_t)r, raw});
+  tell(&s->keeper, &b, -1);
+}
+
+static bool handle_evidence(struct supervisor *s, struct span body) {
+  struct wire_evidence m;
+  return wire_get_evidence(body, &m) && attester_ask(s->attester, &m);
+}
+
+static const struct verb keeper_verbs[] = {{WIRE_KEEPER_UP, handle_keeper_up}, {WIRE_SPAWN, handle_spawn},
+                                           {WIRE_KILL, handle_kill},           {WIRE_NICE, handle_nice},
+                                           {WIRE_EVIDENCE, handle_evidence},   {0, NULL}};
 
 /* ---- the broker's word ---- */
 
@@ -316,6 +339,20 @@ static enum result start_peer(struct peer *p, const char *name) {
   return link_new(s->base, socket, HEARD_MAX, SAID_MAX, &handler, &p->link);
 }
 
+static struct span tls_spki_of(const struct supervisor *s) {
+  return s->has_tls ? span_of(s->tls_spki, sizeof s->tls_spki) : span_text("");
+}
+
+/* Whether the certificate has another key than the last one. */
+static bool note_certificate(struct supervisor *s, const struct secrets_tls *tls) {
+  uint8_t spki[HASH_SIZE];
+  if (tls->certificate.len == 0 || certificate_spki(buf_span(&tls->certificate), spki) != RESULT_OK) return false;
+  const bool same = s->has_tls && memcmp(spki, s->tls_spki, sizeof spki) == 0;
+  memcpy(s->tls_spki, spki, sizeof spki);
+  s->has_tls = true;
+  return !same;
+}
+
 static void set_up_keeper(struct supervisor *s) {
   struct buf config = buf_new(SAID_MAX), b = buf_new(SAID_MAX);
   config_put(&config, s->config);
@@ -323,6 +360,7 @@ static void set_up_keeper(struct supervisor *s) {
                                                         .master_key = buf_span(&s->prepared.secrets.master_key),
                                                         .secrets_key = buf_span(&s->prepared.secrets.secrets_key),
                                                         .supabase_key = buf_span(&s->prepared.secrets.supabase_key),
+                                                        .tls_spki = tls_spki_of(s),
                                                         .strict = s->prepared.secrets.strict});
   tell(&s->keeper, &b, -1);
   buf_free(&config);
@@ -404,6 +442,7 @@ static enum result start_peers(struct supervisor *s) {
   enum result r = start_peer(&s->keeper, SUPERVISOR_KEEPER);
   if (r == RESULT_OK) r = start_peer(&s->broker, SUPERVISOR_BROKER);
   if (r != RESULT_OK) return r;
+  (void)note_certificate(s, &s->prepared.tls);
   set_up_keeper(s);
   set_up_broker(s);
   hand_certificates(s, &s->prepared.tls);
@@ -442,6 +481,20 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
   stop(context);
 }
 
+static void rotate(struct supervisor *s) {
+  struct buf b = buf_new(256);
+  log_begin(LOG_INFO, "rotating");
+  log_end();
+  wire_put_rotate(&b, &(struct wire_rotate){tls_spki_of(s)});
+  tell(&s->keeper, &b, -1);
+}
+
+static void on_rotate(evutil_socket_t number, short what, void *context) {
+  (void)number, (void)what;
+  struct supervisor *s = context;
+  if (s->phase == SERVING) rotate(s);
+}
+
 /* Whatever is wrong with the new files, the old certificates serve on. The broker looks into them and says the same. */
 static void on_reload(evutil_socket_t number, short what, void *context) {
   (void)number, (void)what;
@@ -453,6 +506,8 @@ static void on_reload(evutil_socket_t number, short what, void *context) {
   if (r != RESULT_OK) log_text("reason", buf_span(&problem));
   log_end();
   if (r == RESULT_OK) hand_certificates(s, &tls);
+  /* The document names the key that callers meet. */
+  if (r == RESULT_OK && note_certificate(s, &tls) && s->phase == SERVING) rotate(s);
   secrets_free_tls(&tls);
   buf_free(&problem);
 }
@@ -481,7 +536,7 @@ static enum result watch(struct supervisor *s) {
   static const struct {
     int number;
     event_callback_fn on;
-  } signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}};
+  } signals[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_rotate}};
   const struct timeval patience = after_ms(START_PATIENCE_MS);
   bool ok = true;
   for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
@@ -554,7 +609,10 @@ static enum result make(struct supervisor *s) {
   for (uint32_t i = 0; i < s->worker_count; i++) s->workers[i].supervisor = s;
   s->keeper = (struct peer){s, "keeper", SANDBOX_KEEPER, SERVICE_KEEPER, keeper_verbs, NULL, NULL, false};
   s->broker = (struct peer){s, "broker", SANDBOX_BROKER, SERVICE_BROKER, broker_verbs, NULL, NULL, false};
-  return watch(s);
+  const struct attester_hooks hooks = {s, on_evidence};
+  enum result made =
+      attester_new(s->base, s->prepared.provider, config_text(s->config, CONFIG_ATTEST_ROOT), &hooks, &s->attester);
+  return made == RESULT_OK ? watch(s) : made;
 }
 
 /* The broker first: it closes its callers' connections while the keeper still can seal. Closing the socket tells each
@@ -567,7 +625,7 @@ static void end_peer(struct peer *p) {
 }
 
 static void free_events(struct supervisor *s) {
-  struct event *const all[] = {s->signals[0], s->signals[1], s->signals[2], s->patience, s->watchdog};
+  struct event *const all[] = {s->signals[0], s->signals[1], s->signals[2], s->signals[3], s->patience, s->watchdog};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     if (all[i] != NULL) event_free(all[i]);
   if (s->base != NULL) event_base_free(s->base);
@@ -577,6 +635,7 @@ static void end(struct supervisor *s) {
   end_peer(&s->broker);
   end_peer(&s->keeper);
   outside_free(s->outside);
+  attester_free(s->attester);
   for (uint32_t i = 0; s->workers != NULL && i < s->worker_count; i++) child_free(s->workers[i].child);
   free(s->workers);
   free_events(s);
@@ -590,6 +649,13 @@ static void warn_ephemeral(const struct supervisor *s) {
   if (s->prepared.secrets.master_key.len > 0) return;
   log_begin(LOG_WARN, "master_key_ephemeral");
   log_text("consequence", span_text("COMPUTE_MASTER_KEY is not set: what is stored cannot be read after a restart"));
+  log_end();
+}
+
+static void warn_simulated(const struct supervisor *s) {
+  if (s->prepared.provider != &attest_sim) return;
+  log_begin(LOG_WARN, "evidence_simulated");
+  log_text("consequence", span_text("no hardware vouches for this service: nobody can tell it from another program"));
   log_end();
 }
 
@@ -621,6 +687,7 @@ static enum result start(struct supervisor *s, char **environment, const struct 
   warn_ephemeral(s);
   warn_trustless(s);
   warn_ttls(&s->prepared.tls);
+  warn_simulated(s);
   return start_peers(s);
 }
 

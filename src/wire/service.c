@@ -58,9 +58,18 @@ static const struct field gauges_fields[] = {
 static const struct field parked_fields[] = {FIELD(U32, wire_parked, jobs)};
 
 static const struct field keeper_setup_fields[] = {
-    FIELD(BLOCK, wire_keeper_setup, config), FIELD(BLOCK, wire_keeper_setup, master_key),
+    FIELD(BLOCK, wire_keeper_setup, config),      FIELD(BLOCK, wire_keeper_setup, master_key),
     FIELD(BLOCK, wire_keeper_setup, secrets_key), FIELD(BLOCK, wire_keeper_setup, supabase_key),
-    FIELD(FLAG, wire_keeper_setup, strict)};
+    FIELD(BLOCK, wire_keeper_setup, tls_spki),    FIELD(FLAG, wire_keeper_setup, strict)};
+
+static const struct field rotate_fields[] = {FIELD(BLOCK, wire_rotate, tls_spki)};
+
+static const struct field evidence_fields[] = {
+    FIELD(U64, wire_evidence, ticket), FIELD(BLOCK, wire_evidence, report_data),
+    FIELD(BYTES32, wire_evidence, agree_key), FIELD(BLOCK, wire_evidence, nonce)};
+
+static const struct field evidenced_fields[] = {FIELD(U64, wire_evidenced, ticket), FIELD(U32, wire_evidenced, result),
+                                                FIELD(BLOCK, wire_evidenced, raw)};
 
 static const struct field egress_setup_fields[] = {
     FIELD(BLOCK, wire_egress_setup, config), FIELD(BLOCK, wire_egress_setup, authorities),

@@ -31,6 +31,7 @@ enum service_time { SERVICE_FIRST, SERVICE_LATER };
   X(GAUGES, 38, KEEPER, BROKER, LATER)                                                                    \
   X(SECRETED, 39, KEEPER, BROKER, LATER)                                                                  \
   X(STORE_QUERY, 40, KEEPER, BROKER, LATER) /* of the embedded secret store */                            \
+  X(ROTATED, 45, KEEPER, BROKER, LATER)     /* IDENTITY again, with new keys */                           \
   X(REQUEST, 41, KEEPER, EGRESS, LATER)     /* ends with one RESPONSE, unless FORGET comes first */       \
   X(FORGET, 42, KEEPER, EGRESS, LATER)                                                                    \
   X(PARKED, 44, KEEPER, BROKER, LATER)                                                                    \
@@ -48,6 +49,8 @@ enum service_time { SERVICE_FIRST, SERVICE_LATER };
   X(EGRESS_SETUP, 58, SUPERVISOR, EGRESS, FIRST)                                                          \
   X(EGRESS_PEER, 59, SUPERVISOR, EGRESS, LATER) /* + descriptor: the keeper */                            \
   X(OUTLET, 60, SUPERVISOR, KEEPER, LATER)      /* + descriptor: egress, again if it was started again */ \
+  X(EVIDENCED, 61, SUPERVISOR, KEEPER, LATER)   /* answers EVIDENCE */                                    \
+  X(ROTATE, 62, SUPERVISOR, KEEPER, LATER)                                                                \
   X(KEEPER_UP, 64, KEEPER, SUPERVISOR, FIRST)                                                             \
   X(BROKER_UP, 65, BROKER, SUPERVISOR, FIRST)                                                             \
   X(SPAWN, 66, KEEPER, SUPERVISOR, LATER)                                                                 \
@@ -55,6 +58,7 @@ enum service_time { SERVICE_FIRST, SERVICE_LATER };
   X(NICE, 68, KEEPER, SUPERVISOR, LATER)                                                                  \
   X(DRAINED, 69, BROKER, SUPERVISOR, LATER)                                                               \
   X(EGRESS_UP, 70, EGRESS, SUPERVISOR, FIRST)                                                             \
+  X(EVIDENCE, 71, KEEPER, SUPERVISOR, LATER) /* of this machine, over report data */                      \
   X(RESPONSE, 80, EGRESS, KEEPER, LATER)                                                                  \
   X(SERVER_ROWS, 81, EGRESS, KEEPER, LATER) /* answers SERVER_QUERY */
 
@@ -205,7 +209,7 @@ struct wire_rows {
   const struct wire_statement *rows; /* put reads it; wire_get_statement reads them one by one */
 };
 
-/* IDENTITY: what the keeper is, once its first worker is ready. */
+/* IDENTITY: what the keeper is, once its first worker is ready. ROTATED: what it is from now on. */
 struct wire_identity {
   struct span engine;      /* engine build id, 64 hexadecimal digits */
   struct span isolation;   /* profile: "process", and fences that could not be had: "process-landlock" */
@@ -273,7 +277,28 @@ struct wire_keeper_setup {
   struct span master_key;   /* COMPUTE_MASTER_KEY, at least 32 bytes; empty: make an ephemeral one */
   struct span secrets_key;  /* SECRETS_MASTER_KEY, 32 bytes, of the reference's secret store; or empty */
   struct span supabase_key; /* SUPABASE_SERVICE_KEY, text; or empty */
+  struct span tls_spki;     /* SHA-256 of the listening certificate's SubjectPublicKeyInfo; or empty */
   bool strict;              /* see the configuration */
+};
+
+/* ROTATE: make new keys of identity, and a document that names this TLS key (as above). */
+struct wire_rotate {
+  struct span tls_spki;
+};
+
+/* EVIDENCE: the keeper opens no files, and evidence is public: the supervisor fetches it. What it gets wrong does not
+ * verify. The ticket is the keeper's choice. */
+struct wire_evidence {
+  uint64_t ticket;
+  struct span report_data; /* 64 bytes */
+  uint8_t agree_key[32];   /* for Nitro, which has fields of its own for this and the next */
+  struct span nonce;       /* of a caller, or empty */
+};
+/* EVIDENCED, in any order, each EVIDENCE once. */
+struct wire_evidenced {
+  uint64_t ticket;
+  uint32_t result;
+  struct span raw;
 };
 
 /* EGRESS_SETUP */
@@ -358,7 +383,11 @@ struct wire_up {
   X(broker_up, BROKER_UP, up) \
   X(spawn, SPAWN, worker) \
   X(kill, KILL, worker) \
-  X(nice, NICE, nice)
+  X(nice, NICE, nice) \
+  X(rotated, ROTATED, identity) \
+  X(rotate, ROTATE, rotate) \
+  X(evidence, EVIDENCE, evidence) \
+  X(evidenced, EVIDENCED, evidenced)
 
 /* clang-format on */
 #define SERVICE_DECLARE(name, NAME, type)                           \

@@ -42,6 +42,8 @@ static const struct rule rules[] = {
     {58, SERVICE_SUPERVISOR, SERVICE_EGRESS, true},  {59, SERVICE_SUPERVISOR, SERVICE_EGRESS, false},
     {60, SERVICE_SUPERVISOR, SERVICE_KEEPER, false}, {70, SERVICE_EGRESS, SERVICE_SUPERVISOR, true},
     {80, SERVICE_EGRESS, SERVICE_KEEPER, false},     {81, SERVICE_EGRESS, SERVICE_KEEPER, false},
+    {45, SERVICE_KEEPER, SERVICE_BROKER, false},     {71, SERVICE_KEEPER, SERVICE_SUPERVISOR, false},
+    {61, SERVICE_SUPERVISOR, SERVICE_KEEPER, false}, {62, SERVICE_SUPERVISOR, SERVICE_KEEPER, false},
 };
 
 static const struct rule *rule_of(unsigned type) {
@@ -203,8 +205,11 @@ static const struct wire_ended sample_ended = {3, RESULT_CANCELLED, TEXT("{}"), 
 static const struct wire_attested sample_attested = {3, RESULT_OK, TEXT("{}")};
 static const struct wire_gauges sample_gauges = {1, 2, 3, 4, 5, UINT64_MAX};
 static const struct wire_parked sample_parked = {7};
-static const struct wire_keeper_setup sample_keeper_setup = {
-    TEXT("config"), {filling, 64}, {filling, 32}, TEXT("key"), true};
+static const struct wire_keeper_setup sample_keeper_setup = {TEXT("config"), {filling, 64}, {filling, 32},
+                                                             TEXT("key"),    {filling, 32}, true};
+static const struct wire_rotate sample_rotate = {{filling, 32}};
+static const struct wire_evidence sample_evidence = {1, {filling, 64}, {7, 8}, TEXT("nonce")};
+static const struct wire_evidenced sample_evidenced = {UINT64_MAX, RESULT_IO, TEXT("raw")};
 static const struct wire_egress_setup sample_egress_setup = {TEXT("config"), TEXT("PEM"), TEXT(""), TEXT("host=db")};
 static const struct wire_secret_call sample_secret_call = {
     1, SECRET_PUT, {1, 2}, TEXT("user"), TEXT("name"), TEXT("{}"), TEXT("trace"), UINT64_MAX, 1000};
