@@ -13,7 +13,7 @@
 #include "crypto/sign.h"
 
 #define ATTEST_REPORT_DATA 64u
-#define ATTEST_DOCUMENT_MAX 1024u /* bytes, for facts of ours: build, engine and isolation of at most 64 bytes each */
+#define ATTEST_DOCUMENT_MAX 1536u /* bytes, for facts of ours: build, engine and isolation of at most 64 bytes each */
 #define ATTEST_NONCE_MIN 16u
 #define ATTEST_NONCE_MAX 64u
 

@@ -52,7 +52,7 @@ void records_answer(struct call *call, const struct store_job *stored) {
 static void answer_one(struct call *call, const struct wire_answer *answer) {
   if (answer->result != RESULT_OK)
     call_problem(call, (enum result)answer->result, NULL);
-  else if (call->wait == CALL_RECORD && attestation_is_wanted(call))
+  else if (call->with_attestation)
     attestation_inline(call, answer->reply);
   else
     call_json(call, 200, answer->reply);
@@ -84,6 +84,7 @@ void records_get(struct call *call) {
     call_problem(call, RESULT_JOB_NOT_FOUND, NULL);
     return;
   }
+  call->with_attestation = attestation_is_wanted(call);
   call_hold(call);
   queued(call, store_get(call->broker->store, call->user, id, on_record, call));
 }

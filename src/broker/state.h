@@ -70,6 +70,7 @@ struct call {
   uint64_t due_ms;        /* a secret: when (monotonic) the caller waits no longer */
   uint8_t last[STORE_ID]; /* a list: the last id of the page */
   bool more;
+  bool with_attestation;
   struct buf held;   /* a reply that waits for what belongs into it */
   size_t events_at;  /* a stream: the caller has the job's events up to here */
   uint8_t *list_ids; /* a list: ids of the page, STORE_ID bytes each */

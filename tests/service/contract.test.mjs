@@ -139,10 +139,32 @@ describe('attestation', () => {
     const current = open((await get('/attestation')).json);
     for (const bytes of [16, 32, 64]) {
       const nonce = Buffer.alloc(bytes, bytes).toString('base64url');
-      const fresh = open((await get(`/attestation?nonce=${nonce}`, { user: null })).json);
+      const fresh = open((await get(`/attestation?nonce=${nonce}`, { user: `asks ${bytes}` })).json);
       assert.equal(fresh.eat_nonce, nonce);
       assert.deepEqual(fresh.cnf, current.cnf);
     }
+  });
+
+  test('once a second for each caller', async () => {
+    const path = `/attestation?nonce=${'A'.repeat(22)}`, replies = [];
+    for (const user of ['eager', 'eager', 'other', null, null]) replies.push(await get(path, { user }));
+    // As long as a second has not passed in between.
+    assert.deepEqual(replies.map(({ status }) => status), [200, 429, 200, 200, 429]);
+    const [, again] = replies;
+    assert.deepEqual([again.json.error_code, again.headers['retry-after']], ['too_many_requests', '1']);
+    assert.equal((await get('/attestation', { user: 'eager' })).status, 200);
+  });
+
+  test('with a job', async () => {
+    const { json: made } = await post({ script: fine });
+    const { json: job } = await get(`/jobs/${made.job_id}?attestation=1`);
+    assert.deepEqual(job.attestation_reply, (await get(`/attestation/${made.attestation}`)).json);
+    const { attestation_reply: reply, ...rest } = job;
+    assert.ok(reply);
+    assert.deepEqual(rest, (await get(`/jobs/${made.job_id}`)).json);
+    assert.deepEqual(rest, (await get(`/jobs/${made.job_id}?attestation=0`)).json);
+    const { json: sly } = await post({ script: 'function main() { return { attestation: "0".repeat(64) } }' });
+    assert.deepEqual((await get(`/jobs/${sly.job_id}?attestation=1`)).json.attestation_reply, reply);
   });
 
   test('refused', async () => {
