@@ -22,3 +22,4 @@ static int go(const struct cli_verb *verb, int argc, char **argv) {
 const struct cli_verb cli_submit = {.name = "submit", .summary = CLI_SUBMIT_SUMMARY, .main = go};
 const struct cli_verb cli_jobs = {.name = "jobs", .summary = CLI_JOBS_SUMMARY, .main = go};
 const struct cli_verb cli_secret = {.name = "secret", .summary = CLI_SECRET_SUMMARY, .main = go};
+const struct cli_verb cli_attest = {.name = "attest", .summary = CLI_ATTEST_SUMMARY, .main = go};

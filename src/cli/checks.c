@@ -31,6 +31,7 @@ static const struct {
     {"receipt", offsetof(struct checks_response, receipt)},
     {"receipt_salt", offsetof(struct checks_response, receipt_salt)},
     {"attestation", offsetof(struct checks_response, attestation)},
+    {"attestation_reply", offsetof(struct checks_response, attestation_reply)},
     /* no receipt speaks of these */
     {"error", offsetof(struct checks_response, rest[0])},
     {"error_details", offsetof(struct checks_response, rest[1])},
@@ -85,13 +86,22 @@ static void put_instant(struct buf *b, uint64_t seconds) {
     buf_put_text(b, "far in the future");
 }
 
+/* The file's; or, of a response that has it with it, that. Evidence vouches for itself, wherever it comes from. */
+static struct span attestation_of(const struct checks *c) {
+  const struct span inlined = c->response_problem == NULL ? c->response.attestation_reply : span_text("");
+  if (c->attestation.path != NULL) return buf_span(&c->attestation.bytes);
+  return inlined.len > 0 && inlined.data[0] == '{' ? inlined : span_text("");
+}
+
 static enum verdict check_attestation(struct checks *c, struct buf *detail) {
-  if (c->attestation.path == NULL) return not_made(detail, "needs --attestation: no key can be trusted without it");
+  const struct span reply = attestation_of(c);
+  if (reply.len == 0 && c->attestation.path == NULL)
+    return not_made(detail, "needs --attestation: no key can be trusted without it");
   c->policy.allow_simulated = c->allow_simulated;
   c->policy.now = c->at;
   c->policy.collateral = buf_span(&c->collateral.bytes);
-  c->evidence_text = buf_new(2 * c->attestation.bytes.len);
-  enum result r = evidence_check(buf_span(&c->attestation.bytes), &c->policy, &c->evidence_text, &c->evidence);
+  c->evidence_text = buf_new(2 * reply.len);
+  enum result r = evidence_check(reply, &c->policy, &c->evidence_text, &c->evidence);
   if (r != RESULT_OK)
     return found(false, detail, c->evidence.problem != NULL ? c->evidence.problem : result_sentence(r));
   c->attested = true;

@@ -19,7 +19,7 @@ struct checks_file {
 struct checks_response {
   struct span job_id, status, error_code, gas_used, usage, output, encrypted_output, output_hash, logs, secrets,
       network, sealed;
-  struct span receipt, receipt_salt, attestation;
+  struct span receipt, receipt_salt, attestation, attestation_reply;
   struct span rest[5]; /* known, and not compared with anything */
 };
 

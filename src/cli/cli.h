@@ -24,7 +24,9 @@ struct cli_verb {
 #define CLI_JOBS_SUMMARY "list, read, follow, cancel or delete jobs of a running service"
 #define CLI_SECRET_SUMMARY "store, list and delete secrets in a running service; their policies"
 
-extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_secret, cli_serve, cli_verify;
+#define CLI_ATTEST_SUMMARY "fetch, show and verify the attestation of a service"
+
+extern const struct cli_verb cli_run, cli_check, cli_submit, cli_jobs, cli_secret, cli_serve, cli_verify, cli_attest;
 
 /* The first thing and the last of either program. cli_begin returns false if the standard descriptors cannot be had;
  * cli_end gives the exit status: a text that nobody got is not a success. */

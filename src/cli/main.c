@@ -3,8 +3,8 @@
 
 #include "supervisor/supervisor.h"
 
-static const struct cli_verb *const verbs[] = {&cli_serve, &cli_run,    &cli_check, &cli_submit,
-                                               &cli_jobs,  &cli_secret, &cli_verify};
+static const struct cli_verb *const verbs[] = {&cli_serve, &cli_run,    &cli_check,  &cli_submit,
+                                               &cli_jobs,  &cli_secret, &cli_attest, &cli_verify};
 #define VERBS (sizeof verbs / sizeof verbs[0])
 
 static void print_help(FILE *out) {

@@ -120,10 +120,11 @@ const struct cli_verb cli_serve = {
     .summary = "serve the HTTP API",
     .details =
         "Runs the service until it gets SIGTERM or SIGINT; SIGHUP reads the certificates\n"
-        "anew. What an option does not say, an environment variable may (in\n"
-        "parentheses, before the default), or the file that --config names. Keys come\n"
-        "only by the environment or credentials: see the manual. The log, JSON, is on\n"
-        "standard error. Exit status: 0 stopped, 1 not started or lost, 2 usage.",
+        "anew, SIGUSR1 has new keys of identity made. What an option does not say, an\n"
+        "environment variable may (in parentheses, before the default), or the file that\n"
+        "--config names. Keys come only by the environment or credentials: see the\n"
+        "manual. The log, JSON, is on standard error. Exit status: 0 stopped, 1 not\n"
+        "started or lost, 2 usage.",
     .options = options,
     .main = serve,
 };

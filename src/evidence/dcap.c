@@ -2,6 +2,7 @@
 #include "evidence/collateral.h"
 #include "evidence/pck.h"
 #include "evidence/quote.h"
+#include "evidence/show.h"
 #include "evidence/tcb.h"
 #include "evidence/verifier.h"
 
@@ -277,5 +278,5 @@ static void check_tdx(struct span raw, const uint8_t report_data[EVIDENCE_REPORT
   check(raw, true, report_data, policy, report);
 }
 
-const struct evidence_verifier evidence_sgx = {"sgx", "application/vnd.intel.sgx-quote", check_sgx};
-const struct evidence_verifier evidence_tdx = {"tdx", "application/vnd.intel.tdx-quote", check_tdx};
+const struct evidence_verifier evidence_sgx = {"sgx", "application/vnd.intel.sgx-quote", check_sgx, show_quote};
+const struct evidence_verifier evidence_tdx = {"tdx", "application/vnd.intel.tdx-quote", check_tdx, show_quote};

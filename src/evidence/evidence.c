@@ -105,12 +105,15 @@ static const char *read_document(const json_t *document, struct buf *text, struc
 
 /* ---- the reply ---- */
 
-static const struct evidence_verifier *find_verifier(const json_t *evidence) {
-  for (size_t i = 0; i < COUNT(verifiers); i++) {
-    if (is_text(evidence, "type", verifiers[i]->tee) && is_text(evidence, "media_type", verifiers[i]->media_type))
-      return verifiers[i];
-  }
+const struct evidence_verifier *evidence_verifier_of(const char *tee, const char *media_type) {
+  for (size_t i = 0; i < COUNT(verifiers); i++)
+    if (strcmp(tee, verifiers[i]->tee) == 0 && strcmp(media_type, verifiers[i]->media_type) == 0) return verifiers[i];
   return NULL;
+}
+
+static const struct evidence_verifier *find_verifier(const json_t *evidence) {
+  const char *tee = string_of(evidence, "type"), *media_type = string_of(evidence, "media_type");
+  return tee != NULL && media_type != NULL ? evidence_verifier_of(tee, media_type) : NULL;
 }
 
 /* The verifier makes its checks; NULL unless it was not even asked. */

@@ -8,6 +8,7 @@
 #include "evidence/cbor_in.h"
 #include "evidence/chain.h"
 #include "evidence/cose.h"
+#include "evidence/show.h"
 #include "evidence/verifier.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -239,5 +240,25 @@ static void check_nitro(struct span raw, const uint8_t report_data[EVIDENCE_REPO
   check_binding(&document, report_data, report);
 }
 
-const struct evidence_verifier evidence_nitro = {"nitro", "application/vnd.neocompute.nitro-evidence+cbor",
-                                                 check_nitro};
+static void show_nitro(struct span raw, struct buf *out) {
+  struct cose cose;
+  struct document d;
+  if (!cose_read(raw, &cose) || !read_document(cose.payload, &d)) {
+    show_text(out, "document", "(cannot be read)");
+    return;
+  }
+  show_text(out, "timestamp", "%" PRIu64 " ms", d.timestamp);
+  for (size_t i = 0; i < PCRS; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "pcr%zu", i);
+    if (d.pcr[i].len > 0) show_hex(out, name, d.pcr[i]);
+  }
+  show_hex(out, "user_data", d.user_data);
+  show_hex(out, "public_key", d.public_key);
+  show_hex(out, "nonce", d.nonce);
+  show_certificates(out, d.certificate);
+  for (size_t i = 0; i < d.bundle_count; i++) show_certificates(out, d.bundle[i]);
+}
+
+const struct evidence_verifier evidence_nitro = {"nitro", "application/vnd.neocompute.nitro-evidence+cbor", check_nitro,
+                                                 show_nitro};

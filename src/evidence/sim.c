@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/base64.h"
+#include "evidence/show.h"
 #include "evidence/verifier.h"
 
 static bool binds(const json_t *evidence, const uint8_t report_data[EVIDENCE_REPORT_DATA]) {
@@ -28,4 +29,5 @@ static void check_sim(struct span raw, const uint8_t report_data[EVIDENCE_REPORT
   json_decref(evidence);
 }
 
-const struct evidence_verifier evidence_sim = {"sim", "application/vnd.neocompute.sim-evidence+json", check_sim};
+const struct evidence_verifier evidence_sim = {"sim", "application/vnd.neocompute.sim-evidence+json", check_sim,
+                                               show_sim};

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "evidence/chain.h"
+#include "evidence/show.h"
 #include "evidence/snp_vek.h"
 #include "evidence/verifier.h"
 
@@ -296,4 +297,4 @@ static void check_snp(struct span raw, const uint8_t report_data[EVIDENCE_REPORT
   ERR_clear_error();
 }
 
-const struct evidence_verifier evidence_snp = {"snp", "application/vnd.neocompute.snp-evidence", check_snp};
+const struct evidence_verifier evidence_snp = {"snp", "application/vnd.neocompute.snp-evidence", check_snp, show_snp};

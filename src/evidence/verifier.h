@@ -11,7 +11,12 @@ struct evidence_verifier {
    * whether the policy takes what it vouches for. A check that cannot be made is reported as skipped. */
   void (*check)(struct span raw, const uint8_t report_data[EVIDENCE_REPORT_DATA], const struct evidence_policy *policy,
                 struct evidence_report *report);
+  /* Every field, a line each (show.h). */
+  void (*show)(struct span raw, struct buf *out);
 };
+
+/* NULL if there is none for this kind of evidence. */
+const struct evidence_verifier *evidence_verifier_of(const char *tee, const char *media_type);
 
 /* Intel's DCAP quotes, raw; Intel's collateral comes with the policy (collateral.h), and without it what it is needed
  * for is skipped. */

@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "crypto/crypto.h"
 #include "receipt/receipt.h"
 #include "stage.h"
@@ -679,6 +680,100 @@ static void test_signals(void **state) {
   assert_int_equal(stage_close(&stage), 0);
 }
 
+static struct wire_identity hear_rotated(void) {
+  struct wire_identity id = {0};
+  struct span body;
+  assert_true(stage_hear(&stage, WIRE_ROTATED, 5 * SECONDS, &body));
+  buf_clear(&stage.identity);
+  buf_put_span(&stage.identity, body);
+  assert_true(wire_get_identity(buf_span(&stage.identity), &id));
+  return id;
+}
+
+/* What the receipt of a job says, if this key signed it. */
+static enum result read_receipt(const uint8_t key[SIGN_PUBLIC], const struct wire_ended *ended,
+                                struct receipt_claims *c) {
+  struct buf text = buf_new(RECEIPT_MAX);
+  enum result r = receipt_read(member(ended->reply, "receipt"), key, &text, c);
+  buf_free(&text);
+  return r;
+}
+
+/* New keys, a new document, and a new chain; a job that runs meanwhile ends with them. */
+static void test_rotation(void **state) {
+  (void)state;
+  static const uint8_t nothing[HASH_SIZE], spki[HASH_SIZE] = {7};
+  uint8_t old[SIGN_PUBLIC], key[SIGN_PUBLIC];
+  struct wire_identity id = {0};
+  struct receipt_claims c = {0};
+  open_stage(WORKER);
+  assert_int_equal(crypto_init(), RESULT_OK);
+  assert_true(wire_get_identity(buf_span(&stage.identity), &id));
+  signing_key(&id, old);
+  struct wire_ended ended = hear_ended(execute(stage_job(0, SUM)));
+  assert_int_equal(read_receipt(old, &ended, &c), RESULT_OK);
+  struct wire_execute slow = stage_job(0, ENDLESS);
+  slow.timeout_ms = 700;
+  const uint64_t ticket = execute(slow);
+  stage_rotate(&stage, span_of(spki, sizeof spki));
+  id = hear_rotated();
+  signing_key(&id, key);
+  assert_memory_not_equal(key, old, sizeof key);
+  ended = hear_ended(ticket);
+  assert_int_equal(read_receipt(old, &ended, &c), RESULT_NOT_VERIFIED);
+  assert_int_equal(read_receipt(key, &ended, &c), RESULT_OK);
+  assert_int_equal(c.sequence, 1);
+  assert_memory_equal(c.previous, nothing, sizeof nothing);
+  assert_memory_equal(c.attestation, id.attestation, sizeof c.attestation);
+  struct buf document = buf_new(65536);
+  assert_int_equal(base64_get_url(&document, member(id.attested, "document")), RESULT_OK);
+  assert_true(span_is(member(buf_span(&document), "tls_spki_sha256"), "BwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+  buf_free(&document);
+  crypto_free();
+  assert_int_equal(stage_close(&stage), 0);
+}
+
+/* Two at once are two, one after the other; one whose evidence cannot be had changes nothing. */
+static void test_rotations(void **state) {
+  (void)state;
+  uint8_t first[HASH_SIZE], second[HASH_SIZE];
+  open_stage(WORKER);
+  stage_rotate(&stage, span_text(""));
+  stage_rotate(&stage, span_text(""));
+  memcpy(first, hear_rotated().attestation, sizeof first);
+  memcpy(second, hear_rotated().attestation, sizeof second);
+  assert_memory_not_equal(first, second, sizeof first);
+  stage.refuse_evidence = true;
+  stage_rotate(&stage, span_text(""));
+  expect_sum();
+  struct wire_ended ended = hear_ended(execute(stage_job(0, SUM)));
+  char hex[2 * HASH_SIZE];
+  struct buf b = buf_fixed(hex, sizeof hex);
+  text_put_hex(&b, span_of(second, sizeof second));
+  assert_true(span_equal(member(ended.reply, "attestation"), buf_span(&b)));
+  assert_int_equal(stage_close(&stage), 0);
+}
+
+/* A TLS key that is none. */
+static void test_rotation_lies(void **state) {
+  (void)state;
+  struct span body;
+  uint8_t type;
+  open_stage(WORKER);
+  stage_rotate(&stage, span_text("short"));
+  while (stage_hear_any(&stage, 5 * SECONDS, &type, &body)) continue;
+  assert_int_equal(stage_close(&stage), 1);
+}
+
+static void test_no_evidence(void **state) {
+  (void)state;
+  struct span body;
+  uint8_t type;
+  stage_open(&stage, &(struct stage_options){.worker = WORKER, .no_identity = true, .refuse_evidence = true});
+  assert_false(stage_hear_any(&stage, 20 * SECONDS, &type, &body));
+  assert_int_equal(stage_close(&stage), 1);
+}
+
 static void test_no_workers(void **state) {
   (void)state;
   struct span body;
@@ -732,6 +827,10 @@ int main(void) {
       cmocka_unit_test(test_none_kept_idle),
       cmocka_unit_test(test_too_many_jobs),
       cmocka_unit_test(test_signals),
+      cmocka_unit_test(test_rotation),
+      cmocka_unit_test(test_rotations),
+      cmocka_unit_test(test_rotation_lies),
+      cmocka_unit_test(test_no_evidence),
       cmocka_unit_test(test_no_workers),
       cmocka_unit_test(test_bad_setup),
   };
