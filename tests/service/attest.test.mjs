@@ -1,12 +1,13 @@
 // Attestation of a running service: evidence as Gramine gives it, from files that this test makes, signed by an Intel of our own
 // (tests/intel.c), and verified with its roots; without hardware; without any evidence; keys that change.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { binary } from '../lib.mjs';
 import { readReceipt } from '../receipts.mjs';
 import { ask, MASTER_KEY, refusedStart, scratch, serve, sleep, until } from './service.mjs';
@@ -26,7 +27,7 @@ function said(...args) {
 }
 
 // A tree with Gramine's /dev/attestation, of which the quote is what `quote(reportData)` answers: made when it is opened.
-function gramine(quote) {
+function gramine(t, quote) {
   const root = scratch(), dir = join(root, 'dev', 'attestation'), at = (name) => join(dir, name);
   mkdirSync(dir, { recursive: true });
   writeFileSync(at('attestation_type'), 'dcap');
@@ -49,6 +50,7 @@ function gramine(quote) {
     openSync(at('quote'), constants.O_RDONLY | constants.O_NONBLOCK);
     await tree.done;
   };
+  t.after(tree.close);
   return tree;
 }
 
@@ -59,16 +61,16 @@ const genuine = (reportData, tree) => {
 };
 
 describe('evidence of hardware', () => {
-  test('is fetched, bound to the keys, and verified', async () => {
-    const tree = gramine(genuine), dir = scratch();
+  test('is fetched, bound to the keys, and verified', async (t) => {
+    const tree = gramine(t, genuine), dir = scratch();
     const file = (name, text) => { writeFileSync(join(dir, name), text); return join(dir, name); };
-    const service = await serve({ program: DATED, args: ['--attest-root', tree.root, '--strict', 'on', '--auth-mode', 'jwt'], env: { NEOCOMPUTE_JWT_SECRET: 's'.repeat(32) } });
+    const service = await serve({ program: DATED, args: ['--attest-root', tree.root, '--strict', 'on', '--auth-mode', 'jwt'], env: { NEOCOMPUTE_JWT_SECRET: 's'.repeat(32), NEOCOMPUTE_JWT_ISSUER: 'i', NEOCOMPUTE_JWT_AUDIENCE: 'a' } });
     const info = (await ask(service, 'GET', '/info')).json;
     assert.deepEqual([info.tee, info.simulated, info.enclave], ['sgx', false, true]);
     assert.equal(service.events('evidence_simulated').length, 0);
     const nonce = 'ab'.repeat(32);
-    const fetched = cli(['attest', 'fetch', service.url, '--nonce', nonce, '--output', join(dir, 'a.json')]);
-    assert.equal(fetched.status, 0, fetched.stderr);
+    // Not and wait: the quote comes from here.
+    await promisify(execFile)(binary, ['attest', 'fetch', service.url, '--nonce', nonce, '--output', join(dir, 'a.json')]);
     const reply = JSON.parse(readFileSync(join(dir, 'a.json'))), document = documentOf(reply);
     assert.equal(document.tee, 'sgx');
     assert.equal(document.eat_nonce, Buffer.from(nonce, 'hex').toString('base64url'));
@@ -76,7 +78,8 @@ describe('evidence of hardware', () => {
     const made = tree.made.find(({ reportData }) => reportData === bound);
     assert.ok(made);
     const collateral = file('c.json', Buffer.from(made.collateral, 'hex'));
-    const policy = (changes = {}) => file('p.json', JSON.stringify({ roots: [made.root], sgx: { mrenclave: ['e1'.repeat(32)] }, tees: ['sgx'], engines: [document.eng], ...changes }));
+    let policies = 0;
+    const policy = (changes = {}) => file(`p${policies++}.json`, JSON.stringify({ roots: [made.root], sgx: { mrenclave: ['e1'.repeat(32)] }, tees: ['sgx'], engines: [document.eng], ...changes }));
     const verify = (...more) => cli(['attest', 'verify', join(dir, 'a.json'), '--at', TODAY, ...more]);
     const good = verify('--policy', policy(), '--collateral', collateral, '--nonce', nonce);
     assert.equal(good.status, 0, good.stdout + good.stderr);
@@ -100,12 +103,11 @@ describe('evidence of hardware', () => {
     for (const line of [/^mrenclave +(e1){32}$/m, new RegExp(`^report_data +${bound}$`, 'm'), /^certificate +.*Intel SGX PCK Certificate/m, /^ {2}not after +2026-10-05T/m, /^fmspc /m, /^auth\.mode +jwt$/m, /^exp +\d+ \(2026-/m])
       assert.match(shown, line);
     await service.stop();
-    await tree.close();
   });
 
-  test('that fails: no start; later, 503, and all else goes on', async () => {
+  test('that fails: no start; later, 503, and all else goes on', async (t) => {
     let give = () => Buffer.from('no quote');
-    const tree = gramine((data, all) => give(data, all));
+    const tree = gramine(t, (data, all) => give(data, all));
     const options = { program: DATED, args: ['--attest-root', tree.root, '--attest-provider', 'gramine'] };
     const service = await serve({ ...options, wait: false });
     assert.deepEqual(await service.ended, { status: 1, signal: null });
@@ -120,13 +122,12 @@ describe('evidence of hardware', () => {
     assert.equal((await run(better)).json.status, 'completed');
     assert.equal((await ask(better, 'GET', '/attestation')).status, 200);
     await better.stop();
-    await tree.close();
   });
 
-  test('that never comes: nothing waits for it', async () => {
+  test('that never comes: nothing waits for it', async (t) => {
     let hang = false, release;
     const stuck = new Promise((resolve) => { release = resolve; });
-    const tree = gramine(async (data, all) => { if (hang) await stuck; return genuine(data, all); });
+    const tree = gramine(t, async (data, all) => { if (hang) await stuck; return genuine(data, all); });
     const service = await serve({ program: DATED, args: ['--attest-root', tree.root] });
     hang = true;
     const path = `/attestation?nonce=${'A'.repeat(22)}`, { json: { attestation } } = await ask(service, 'GET', '/info');
@@ -141,7 +142,6 @@ describe('evidence of hardware', () => {
     release();
     await until(async () => (await ask(service, 'GET', path, { user: `${Math.random()}` })).status === 200, 'evidence again');
     await service.stop();
-    await tree.close();
   });
 });
 
