@@ -1,10 +1,9 @@
 // fetch through the real binaries: scripts call origins on loopback, and the test looks from both sides.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { createServer } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { origin } from '../origin.mjs';
-import { assertSecretsCommitment, assertVerifies, fails, line, network, outside, rawMember, run, serveOutside, sha, succeeds, tls, verifyText } from './outside.mjs';
+import { assertSecretsCommitment, assertVerifies, bearer, fails, line, network, rawMember, run, serveOutside, sha, succeeds, tls, verifyText, withTokens } from './outside.mjs';
 import { ask, assertProblem, execute, processOf, sleep, until } from './service.mjs';
 
 let server, second, plain, service;
@@ -271,16 +270,13 @@ describe('hosts', () => {
   });
 
   test('outside of dev mode nobody can be reached unless hosts are named', async () => {
-    const secret = 'a-secret-for-tokens-of-thirty-two-bytes', claims = { iss: 'tests', sub: 'alice', exp: Math.floor(Date.now() / 1000) + 600 };
-    const head = ['{"alg":"HS256"}', JSON.stringify(claims)].map((part) => Buffer.from(part).toString('base64url')).join('.');
-    const headers = { authorization: `Bearer ${head}.${createHmac('sha256', secret).update(head).digest('base64url')}` };
-    const start = (env) => serveOutside({ args: ['--auth-mode', 'jwt', '--auth-jwt-issuer', 'tests'], env: { NEOCOMPUTE_JWT_SECRET: secret, ...env } });
+    const start = (env) => serveOutside({ ...withTokens, env: { ...withTokens.env, ...env } });
     const closed = await start({}), opened = server.opened;
-    await refused('fetch_unavailable', at('/echo'), {}, {}, { service: closed, user: null, headers });
+    await refused('fetch_unavailable', at('/echo'), {}, {}, { service: closed, ...bearer() });
     assert.equal(server.opened, opened);
     await closed.stop();
     const open = await start({ NEOCOMPUTE_EGRESS_HOSTS: '*' });
-    assert.equal((await look(at('/echo'), {}, {}, { service: open, user: null, headers })).status, 200);
+    assert.equal((await look(at('/echo'), {}, {}, { service: open, ...bearer() })).status, 200);
     await open.stop();
   });
 });
@@ -380,14 +376,14 @@ describe('the receipt\'s network', () => {
 });
 
 test('egress that ends while it is used: fetch_failed, and the service goes on', async () => {
-  const own = await serveOutside({ env: { ...outside } });
+  const own = await serveOutside();
   const waiting = run(own, one(at('/silent?killed')), { timeout: 20 });
   await until(() => count('/silent?killed') > 0, 'the request');
   const { pid } = processOf(own, 'egress');
   process.kill(pid, 'SIGKILL');
   const reply = await waiting;
   assert.deepEqual([reply.json.status, reply.json.output.code], ['completed', 'fetch_failed'], reply.text);
-  await assertVerifies(own, reply, { script: one(at('/silent?killed')) });
+  await assertVerifies(own, reply, { script: one(at('/silent?killed')), timeout: 20 });
   assert.equal((await execute(own, { script: 'function main() { return {} }' })).json.status, 'completed');
   const next = await until(() => processOf(own, 'egress')?.pid !== pid && processOf(own, 'egress'), 'another egress');
   assert.notEqual(next.pid, pid);

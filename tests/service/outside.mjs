@@ -1,6 +1,7 @@
 // What the tests of secrets, fetch and scripts by name share: a service that reaches origins on loopback, under names of a file
 // of the test's own and certificates of its own CA, and the checks that every reply of such a job has to pass.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { authority } from '../origin.mjs';
@@ -50,9 +51,9 @@ export async function assertSecretsCommitment(service, reply) {
 }
 
 // `neocompute verify` on a reply as it came; {status, stdout, stderr}.
-export async function verifyText(service, text, { script, input, hosts } = {}) {
+export async function verifyText(service, text, { script, input, hosts, timeout } = {}) {
   return cli(['verify', file(text, 'r.json'), '--script', file(script, 's.js'), '--attestation', file(await attestationOf(service), 'a.json'), '--allow-simulated',
-    '--input', file(JSON.stringify(input ?? {}), 'i.json'), ...(hosts ? ['--hosts', hosts.join(' ')] : [])]);
+    '--input', file(JSON.stringify(input ?? {}), 'i.json'), ...(hosts ? ['--hosts', hosts.join(' ')] : []), ...(timeout ? ['--timeout', String(timeout)] : [])]);
 }
 
 // A reply must verify, and must not with another network, another secret, or without them.
@@ -90,3 +91,11 @@ export async function fails(service, code, script, more, options) {
 
 // A script that calls `url` once, however often the job is looked at: what was run can be counted at the origin.
 export const calling = (url, rest = 'return {}') => `async function main(input, secrets) { await (await fetch(${JSON.stringify(url)})).text(); ${rest} }`;
+
+// A bearer token of `user`, and the settings of a service that takes it: what is not dev mode.
+const tokenKey = 'a-secret-for-tokens-of-thirty-two-bytes';
+export const withTokens = { args: ['--auth-mode', 'jwt', '--auth-jwt-issuer', 'tests'], env: { NEOCOMPUTE_JWT_SECRET: tokenKey } };
+export function bearer(user = 'alice') {
+  const head = ['{"alg":"HS256"}', JSON.stringify({ iss: 'tests', sub: user, exp: Math.floor(Date.now() / 1000) + 600 })].map((part) => Buffer.from(part).toString('base64url')).join('.');
+  return { user: null, headers: { authorization: `Bearer ${head}.${createHmac('sha256', tokenKey).update(head).digest('base64url')}` } };
+}
