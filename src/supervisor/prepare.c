@@ -202,6 +202,28 @@ static enum result check_outside(const struct config *config, struct buf *proble
   return RESULT_OK;
 }
 
+/* What the stores that are named cannot do without. */
+static enum result check_stores(const struct secrets *secrets, const struct config *config, struct buf *problem) {
+  const bool url = config_text(config, CONFIG_SUPABASE_URL)[0] != 0;
+  const struct {
+    const char *store, *needs;
+    bool has;
+  } needed[] = {{"supabase", "SUPABASE_URL", url},
+                {"supabase", "SUPABASE_SERVICE_KEY", secrets->supabase_key.len > 0},
+                {"supabase", "SECRETS_MASTER_KEY of 32 bytes", secrets->secrets_key.len == 32},
+                {"postgres", "NEOCOMPUTE_DATABASE_URL", secrets->database.len > 0}};
+  struct span stores = span_text(config_text(config, CONFIG_SECRETS_STORES)), rest = stores, word;
+  if (url && !take_word(&rest, &word)) stores = span_text("supabase");
+  while (take_word(&stores, &word)) {
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+      if (needed[i].has || !span_is(word, needed[i].store)) continue;
+      buf_printf(problem, "secrets.stores: %s needs %s", needed[i].store, needed[i].needs);
+      return RESULT_CONFIG_INVALID;
+    }
+  }
+  return RESULT_OK;
+}
+
 /* ---- evidence ---- */
 
 static enum result choose_provider(struct prepared *p, struct config *config, struct buf *problem) {
@@ -223,6 +245,7 @@ enum result prepare(struct prepared *out, struct config *config, char **environm
   if (r == RESULT_OK) r = check_words(config, problem);
   if (r == RESULT_OK) r = check_outside(config, problem);
   if (r == RESULT_OK) r = secrets_gather(&out->secrets, config, environment, problem);
+  if (r == RESULT_OK) r = check_stores(&out->secrets, config, problem);
   if (r == RESULT_OK) r = secrets_read_tls(&out->tls, config, environment, problem);
   environment_forget_keys(environment);
   if (r == RESULT_OK) r = choose_provider(out, config, problem);
