@@ -7,6 +7,7 @@
  */
 #include "keeper/keeper.h"
 
+#include <jansson.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -515,6 +516,7 @@ static enum result begin(struct keeper *k) {
   const struct link_handler handler = {.context = k, .message = hear_supervisor, .lost = lose};
   k->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
   k->hosts = buf_new(16384);
+  json_object_seed(0); /* behind the fence jansson could not open /dev/urandom for its first table */
   enum result r = crypto_init();
   if (r != RESULT_OK) return r;
   k->base = event_base_new();
