@@ -13,7 +13,7 @@ export function sealed(value, key = SECRETS_KEY) {
   return Buffer.concat([nonce, cipher.update(value), cipher.final(), cipher.getAuthTag()]).toString('base64');
 }
 
-const operators = { eq: (a, b) => String(a) === b, neq: (a, b) => String(a) !== b, gt: (a, b) => a > b, lt: (a, b) => a < b, is: (a, b) => b === 'null' && a === null };
+const operators = { eq: (a, b) => String(a) === b, neq: (a, b) => String(a) !== b, gt: (a, b) => Date.parse(a) > Date.parse(b), lt: (a, b) => Date.parse(a) < Date.parse(b), is: (a, b) => b === 'null' && a === null };
 const problem = (code, message) => ({ code, details: null, hint: null, message });
 
 // Rows that the filters let pass, in the order and number that were asked for; or a problem.

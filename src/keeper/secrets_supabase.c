@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/url.h"
+#include "keeper/secret_rows.h"
 #include "keeper/secrets_backend.h"
 
 #define RESPONSE_MAX (4u << 20)
@@ -36,6 +37,7 @@ struct ask {
     uint32_t statement;
     struct buf user, name; /* what was asked for: rows of others are refused */
     struct buf rows;       /* wire_put_statement */
+    uint64_t audit_id;     /* the last row's; 0: there is none yet */
   } parts[WIRE_STATEMENTS_MAX];
 };
 
@@ -74,6 +76,17 @@ static const struct shape *shape_of(uint32_t statement) {
   return NULL;
 }
 
+/* Its ids are UUIDs, in no order: what counts here is the millisecond, and in audit_id_of() how many it had already. */
+static void put_before(struct buf *target, struct span id) {
+  char memory[40];
+  struct buf time = buf_fixed(memory, sizeof memory);
+  uint64_t ms;
+  if (text_u64(id, 1, SECRET_AUDIT_ID_MAX, &ms) != RESULT_OK) return;
+  text_put_rfc3339(&time, ms * 1000000u);
+  buf_put_text(target, "&created_at=lt.");
+  put_encoded(target, buf_span(&time));
+}
+
 static void put_target(const struct supabase *s, const struct shape *shape, const struct wire_statement *m,
                        struct buf *target) {
   struct span base = s->url.target;
@@ -88,7 +101,9 @@ static void put_target(const struct supabase *s, const struct shape *shape, cons
     put_encoded(target, m->values[1]);
   }
   buf_put_text(target, shape->rest);
-  if (m->statement == STATEMENT_AUDITS) put_encoded(target, m->values[3]);
+  if (m->statement != STATEMENT_AUDITS) return;
+  put_encoded(target, m->values[3]);
+  put_before(target, m->values[2]);
 }
 
 static void put_headers(const struct supabase *s, bool writes, struct buf *headers) {
@@ -170,6 +185,18 @@ static struct span number_of(const json_t *row, const char *column, char memory[
   return buf_span(&b);
 }
 
+/* Newest first, each below the one before. */
+static struct span audit_id_of(struct part *part, const json_t *row, char memory[24]) {
+  struct buf b = buf_fixed(memory, 24);
+  uint64_t ns = 0;
+  if (text_rfc3339(text_of(row, "created_at"), &ns) != RESULT_OK) ns = 0;
+  uint64_t id = ns / 1000000u;
+  if (part->audit_id != 0 && id >= part->audit_id) id = part->audit_id - 1;
+  part->audit_id = id;
+  buf_printf(&b, "%llu", (unsigned long long)id);
+  return buf_span(&b);
+}
+
 /* Whether the row is one of those that were asked for; a store that filters wrongly is not believed. */
 static bool belongs(const struct part *part, const json_t *row) {
   const struct shape *shape = shape_of(part->statement);
@@ -178,13 +205,14 @@ static bool belongs(const struct part *part, const json_t *row) {
 }
 
 static void put_row(struct part *part, uint32_t index, const json_t *row) {
-  char version[24], created[24], updated[24];
+  char version[24], created[24], updated[24], id[24];
   struct wire_statement m = {.statement = index};
   const struct span number = number_of(row, "version", version), made = number_of(row, "created_at", created),
                     changed = number_of(row, "updated_at", updated), value = text_of(row, "encrypted_value");
   const struct span find[] = {number, value, span_text(""), changed};
   const struct span all[] = {text_of(row, "name"), number, value, span_text(""), made, changed};
-  const struct span audits[] = {span_text("0"),
+  const bool is_audit = part->statement == STATEMENT_AUDITS;
+  const struct span audits[] = {is_audit ? audit_id_of(part, row, id) : span_text("0"),
                                 text_of(row, "action"),
                                 text_of(row, "service_id"),
                                 text_of(row, "user_agent"),

@@ -6,7 +6,10 @@ import { closeSync, openSync, readFileSync, readSync, readdirSync } from 'node:f
 import { join } from 'node:path';
 import http2 from 'node:http2';
 import { after, before, describe, test } from 'node:test';
+import { origin } from '../origin.mjs';
+import { startPostgres } from '../postgres.mjs';
 import { authority } from './certificates.mjs';
+import { serveOutside, tls } from './outside.mjs';
 import { ask, processOf, processes, scratch, serve, sleep, until, workersOf } from './service.mjs';
 
 const mayLook = () => {
@@ -160,5 +163,98 @@ for (const [way, { args, connect }] of Object.entries(ways)) describe(`keys and 
       const limit = /^Max core file size +(\S+) +(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'));
       assert.deepEqual([limit[1], limit[2]], ['0', '0'], name);
     }
+  });
+});
+
+// A secret with a known value through everything that can happen to a job that has one. `KEPT` is a fresh value for each way, and
+// the search is proven by a script that holds it at that moment.
+describe('a secret, through success, failure, time-out, crash, an absent store and a fetch', onlyRoot, () => {
+  const value = (what) => `KANARI-${what}-${'b81d'}5e02`;
+  const needles = Object.fromEntries(['plain', 'egress', 'sealed'].map((what) => [what, Buffer.from(value(what))]));
+  for (const what of ['plain', 'egress']) needles[`${what} in base64`] = Buffer.from(Buffer.from(value(what)).toString('base64').slice(0, 24));
+  const state = scratch();
+  let service, server, database;
+  const found = () => processes(service).flatMap(({ pid, name }) => search(pid, needles).map((hit) => `${hit.name} in ${name}: ${hit.at}: ${hit.near}`));
+  const refs = ['plain', 'egress'];
+  const run = (script, more) => ask(service, 'POST', '/execute', { body: { script, secret_refs: refs, ...more }, user: 'ada' });
+  const url = (path) => `https://a.example:${server.port}${path}`;
+  const texts = [];
+
+  before(async () => {
+    server = await origin({ tls });
+    service = await serveOutside({ state, args: ['--log-level', 'debug', '--jobs-workers', '3'] });
+    const put = (name, body) => ask(service, 'PUT', `/secrets/${name}`, { body, user: 'ada' });
+    assert.equal((await put('plain', { value: value('plain') })).status, 200);
+    assert.equal((await put('egress', { value: value('egress'), policy: { expose: 'egress-only', hosts: ['a.example'] } })).status, 200);
+  });
+  after(async () => { server.close(); await service.stop(); });
+
+  test('every way a job can end', async () => {
+    const scripts = {
+      success: ['function main(i, s) { return { n: s.plain.length } }', 'completed'],
+      failure: ['function main(i, s) { const copy = s.plain + s.plain; throw new Error(String(copy.length)) }', 'execution_error'],
+      'out of memory': ['function main(i, s) { const a = []; for (;;) a.push(s.plain.repeat(1000)) }', 'out_of_memory'],
+      'time-out': ['function main(i, s) { const kept = s.plain.split(""); for (;;); }', 'timeout', { timeout: 1 }],
+      'a syntax error': ['function (', 'syntax_error'],
+      fetch: [`async function main(i, s) { const r = await fetch('${url('/echo')}', { method: 'POST', headers: { authorization: 'Bearer ' + s.egress }, body: s.egress }); return { n: (await r.text()).length } }`, 'completed'],
+      'a fetch that is broken off': [`async function main(i, s) { try { await fetch('${url('/silent')}', { headers: { a: s.egress }, signal: AbortSignal.timeout(100) }); } catch {} return {} }`, 'completed'],
+      'a server that closes': [`async function main(i, s) { try { await fetch('${url('/close')}', { method: 'POST', body: s.egress }); } catch {} return {} }`, 'completed'],
+      'another host': [`async function main(i, s) { try { await fetch('https://b.example:${server.port}/', { headers: { a: s.egress } }); } catch (e) { return { e: e.message } } }`, 'completed'],
+      'a missing neighbour': ['function main() {}', 'secret_not_found', { secret_refs: [...refs, 'missing'] }],
+    };
+    for (const [what, [script, end, more]] of Object.entries(scripts)) {
+      const { json, text } = await run(script, more);
+      assert.equal(json.error_code ?? json.status, end, `${what}: ${text}`);
+      texts.push(text);
+    }
+    assert.equal(server.requests.find(({ headers }) => headers.authorization)?.headers.authorization, `Bearer ${value('egress')}`);
+  });
+
+  test('a worker that is killed while it has it: the search finds it there, and afterwards nowhere', async () => {
+    const running = run('function main(i, s) { const kept = s.plain; const t = Date.now() + 8000; while (Date.now() < t); return { n: kept.length } }');
+    const holder = await until(() => workersOf(service).find(({ pid }) => { try { return search(pid, { plain: needles.plain }).length > 0; } catch { return false; } }), 'a worker that holds it');
+    process.kill(holder.pid, 'SIGKILL');
+    const { json, text } = await running;
+    assert.equal(json.status, 'failed', text);
+    texts.push(text);
+  });
+
+  test('another job\'s memory does not have it', async () => {
+    const script = 'function main(i) { let all = ""; for (let n = 0; n < 40; n++) all += new Uint8Array(1 << 16).join(""); return { zeros: /^0*$/.test(all) } }';
+    for (let i = 0; i < 6; i++) assert.equal((await ask(service, 'POST', '/execute', { body: { script }, user: 'eve' })).json.output.zeros, true);
+    await sleep(1500);
+    assert.deepEqual(found(), []);
+  });
+
+  test('nor has a log, a file, a receipt, a record, the metrics or an audit row', async () => {
+    const metrics = (await ask(service, 'GET', '/metrics', { url: service.metricsUrl, user: null })).text;
+    const more = [['/jobs'], ['/secrets'], ['/secrets/plain/audit'], ['/secrets/egress/audit'], ['/info']];
+    for (const [path] of more) texts.push((await ask(service, 'GET', path, { user: 'ada' })).text);
+    const all = { metrics, log: service.text, replies: texts.join('\n') };
+    assert.ok(metrics.length > 1000 && texts.length > 12);
+    for (const name of readdirSync(state)) all[name] = readFileSync(join(state, name)).toString('latin1');
+    for (const [where, text] of Object.entries(all)) for (const [what, needle] of Object.entries(needles)) assert.equal(text.indexOf(needle.toString('latin1')), -1, `${what} in ${where}`);
+    const payloads = texts.flatMap((text) => [...text.matchAll(/"receipt":"[^.]*\.([^.]*)\./g)].map(([, part]) => Buffer.from(part, 'base64url').toString()));
+    assert.ok(payloads.length > 10);
+    assert.equal(payloads.some((text) => text.includes('KANARI')), false);
+  });
+
+  test('a store that is away, while it is asked and when it is written', async () => {
+    database = await startPostgres({ tcp: true });
+    const other = await serveOutside({ env: { NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.address } });
+    const write = () => ask(other, 'PUT', '/secrets/plain', { body: { value: value('sealed') }, user: 'ada' });
+    assert.equal((await write()).status, 200);
+    await ask(other, 'POST', '/execute', { body: { script: 'function main(i, s) { return { n: s.plain.length } }', secret_refs: ['plain'] }, user: 'ada' });
+    await database.halt();
+    assert.equal((await write()).status, 503);
+    const { json } = await ask(other, 'POST', '/execute', { body: { script: 'function main() {}', secret_refs: ['plain'] }, user: 'ada' });
+    assert.equal(json.error_code, 'secret_store_unavailable');
+    await sleep(1500);
+    for (const { pid, name } of processes(other)) assert.deepEqual(search(pid, needles), [], name);
+    assert.equal(other.text.includes('KANARI'), false);
+    await other.stop();
+    await database.boot();
+    assert.equal(database.sql('SELECT * FROM secrets; SELECT * FROM secret_audit_logs;').includes('KANARI'), false);
+    await database.stop();
   });
 });

@@ -54,7 +54,7 @@ describe('what runs', () => {
     publish('hello.js', HELLO);
     assert.deepEqual((await works()).json.output, { other: true });
     assert.deepEqual((await works({ entry_point: 'main', input: { name: 1 } })).json.output, { hello: 1 });
-    const { json } = await failsWith(service, 'entry_not_function', undefined, call({ entry_point: 'nothing' }));
+    const { json } = await failsWith(service, 'entry_not_found', undefined, call({ entry_point: 'nothing' }));
     assert.match(json.error, /nothing/);
   });
 

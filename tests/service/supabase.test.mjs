@@ -112,8 +112,15 @@ describe('the reference\'s secrets', () => {
       [['alice', 'both', 'read', 'neocompute', true], ['alice', 'theirs', 'read', 'neocompute', false], ['alice', 'missing', 'read', 'neocompute', false]]);
     assert.ok(rows[0].user_agent.includes(had.json.job_id) && rows[1].user_agent.includes(not.json.job_id));
     for (const row of rows) assert.match(row.user_agent, /trace=trace-in-supabase/);
-    const { json } = await ask(service, 'GET', '/secrets/both/audit');
-    assert.ok(json.audit.length >= 1, JSON.stringify(json));
+    for (let i = 0; i < 3; i++) { await sleep(5); await succeeds(service, show('both'), run('both')); }
+    const { json: all } = await ask(service, 'GET', '/secrets/both/audit');
+    assert.deepEqual(all.audit.map(({ action, success, service: by }) => [action, success, by]), Array(4).fill(['read', true, 'neocompute']));
+    assert.ok(all.audit.at(-1).agent.includes(had.json.job_id));
+    const { json: page } = await ask(service, 'GET', '/secrets/both/audit?limit=2');
+    const { json: next } = await ask(service, 'GET', `/secrets/both/audit?before=${page.next}`);
+    assert.deepEqual([...page.audit, ...next.audit], all.audit);
+    store.tables.secret_audit_logs.forEach((row) => { row.created_at = '2026-11-01T12:00:00.5+00:00'; }); // all at once
+    assert.equal((await ask(service, 'GET', '/secrets/both/audit')).json.audit.length, 4);
   });
 
   test('the list says where they are; nothing can be written there', async () => {
