@@ -61,7 +61,7 @@ export async function supabase({ tls }) {
     }
     if (request.method !== 'POST') return json(response, 405, problem('PGRST117', 'Unsupported HTTP method'));
     const parts = [];
-    for await (const part of request) parts.push(part);
+    try { for await (const part of request) parts.push(part); } catch { return response.destroy(); } // the client has left
     let body;
     try { body = JSON.parse(Buffer.concat(parts)); } catch { return json(response, 400, problem('PGRST102', 'Empty or invalid json')); }
     const now = new Date().toISOString().replace('Z', '+00:00');

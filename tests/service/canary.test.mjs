@@ -166,8 +166,8 @@ for (const [way, { args, connect }] of Object.entries(ways)) describe(`keys and 
   });
 });
 
-// A secret with a known value through everything that can happen to a job that has one. `KEPT` is a fresh value for each way, and
-// the search is proven by a script that holds it at that moment.
+// A secret with a known value through everything that can happen to a job that has one. That the search finds it is proven by a
+// script that holds it at that moment.
 describe('a secret, through success, failure, time-out, crash, an absent store and a fetch', onlyRoot, () => {
   const value = (what) => `KANARI-${what}-${'b81d'}5e02`;
   const needles = Object.fromEntries(['plain', 'egress', 'sealed'].map((what) => [what, Buffer.from(value(what))]));
