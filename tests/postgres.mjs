@@ -2,6 +2,7 @@
 // a port of loopback, if it is asked for; with TLS, if it has `tls`: {key, cert}.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,6 +17,11 @@ const owner = () => {
   const [, , uid, gid] = readFileSync('/etc/passwd', 'utf8').split('\n').find((l) => l.startsWith('postgres:')).split(':');
   return { uid: Number(uid), gid: Number(gid) };
 };
+
+// A port of loopback that nobody has at the moment.
+export const freePort = () => new Promise((resolve) => {
+  const probe = createServer().listen(0, '127.0.0.1', () => { const { port } = probe.address(); probe.close(() => resolve(port)); });
+});
 
 export async function startPostgres({ schema = true, tcp, tls } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'pg-')), data = join(directory, 'data'), bin = binaries(), as = owner();
@@ -43,11 +49,16 @@ export async function startPostgres({ schema = true, tcp, tls } = {}) {
     server.kill('SIGINT'); // fast shutdown
     await ended;
   };
+  // It has a process for each connection.
+  const signalAll = (signal) => {
+    for (const pid of readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, 'utf8').split(' ').filter(Boolean)) process.kill(Number(pid), signal);
+    server.kill(signal);
+  };
   await boot();
   if (schema) sql(readFileSync(new URL('../deploy/postgres/secrets.sql', import.meta.url), 'utf8'));
   return {
     connection: tcp ? `postgresql://neocompute@127.0.0.1:${tcp}/postgres` : `host=${directory} user=neocompute dbname=postgres`, directory, sql, halt, boot,
-    pause: () => server.kill('SIGSTOP'), resume: () => server.kill('SIGCONT'), pid: () => server.pid,
+    pause: () => signalAll('SIGSTOP'), resume: () => signalAll('SIGCONT'), pid: () => server.pid,
     async stop() { await halt(); rmSync(directory, { recursive: true, force: true }); },
   };
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import http2 from 'node:http2';
 import { after, before, describe, test } from 'node:test';
 import { origin } from '../origin.mjs';
-import { startPostgres } from '../postgres.mjs';
+import { freePort, startPostgres } from '../postgres.mjs';
 import { authority } from './certificates.mjs';
 import { serveOutside, tls } from './outside.mjs';
 import { ask, processOf, processes, scratch, serve, sleep, until, workersOf } from './service.mjs';
@@ -240,8 +240,8 @@ describe('a secret, through success, failure, time-out, crash, an absent store a
   });
 
   test('a store that is away, while it is asked and when it is written', async () => {
-    database = await startPostgres({ tcp: true });
-    const other = await serveOutside({ env: { NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.address } });
+    database = await startPostgres({ tcp: await freePort() });
+    const other = await serveOutside({ env: { NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.connection } });
     const write = () => ask(other, 'PUT', '/secrets/plain', { body: { value: value('sealed') }, user: 'ada' });
     assert.equal((await write()).status, 200);
     await ask(other, 'POST', '/execute', { body: { script: 'function main(i, s) { return { n: s.plain.length } }', secret_refs: ['plain'] }, user: 'ada' });

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { origin } from '../origin.mjs';
-import { startPostgres } from '../postgres.mjs';
+import { freePort, startPostgres } from '../postgres.mjs';
 import { assertSecretsCommitment, assertVerifies, bearer, calling, fails, run, serveOutside, sha, succeeds, tls, withTokens } from './outside.mjs';
 import { ask, assertProblem, execute, refusedStart, scratch, serve, sleep, until } from './service.mjs';
 
@@ -52,8 +52,8 @@ function postgres() {
   return {
     name: 'postgres', service: () => service, database: () => database,
     async start() {
-      database = await startPostgres({ tcp: true });
-      service = await serveOutside({ env: { NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.address } });
+      database = await startPostgres({ tcp: await freePort() });
+      service = await serveOutside({ env: { NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.connection } });
     },
     async stop() { await service.stop(); await database.stop(); },
     async edit(sql) { return database.sql(sql); },
@@ -361,8 +361,8 @@ describe('strict mode', () => {
   });
 
   test('gives nothing that cannot be written down', async () => {
-    const database = await startPostgres({ tcp: true });
-    const start = (strict) => serveOutside({ ...withTokens, env: { ...withTokens.env, NEOCOMPUTE_STRICT: strict, NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.address } });
+    const database = await startPostgres({ tcp: await freePort() });
+    const start = (strict) => serveOutside({ ...withTokens, env: { ...withTokens.env, NEOCOMPUTE_STRICT: strict, NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.connection } });
     const strict = await start('on'), lax = await start('off');
     await written(lax, 'k', 'v', bearer());
     await succeeds(strict, show('k'), { secret_refs: ['k'] }, bearer());

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { PostgrestClient } from '@supabase/postgrest-js';
 import { Agent, fetch as undici } from 'undici';
 import { origin } from '../origin.mjs';
-import { startPostgres } from '../postgres.mjs';
+import { freePort, startPostgres } from '../postgres.mjs';
 import { SECRETS_KEY, SERVICE_KEY, sealed, supabase } from '../supabase.mjs';
 import { assertVerifies, bearer, ca, calling, fails, serveOutside, succeeds, tls, withTokens } from './outside.mjs';
 import { ask, assertProblem, execute, sleep } from './service.mjs';
@@ -213,8 +213,8 @@ describe('strict mode', () => {
 
 describe('several stores', () => {
   test('are asked in their order; one that is away hides nothing behind it', async () => {
-    const database = await startPostgres({ tcp: true });
-    const service = await serveOutside({ env: settings({ NEOCOMPUTE_SECRETS_STORES: 'postgres supabase embedded', NEOCOMPUTE_DATABASE_URL: database.address }) });
+    const database = await startPostgres({ tcp: await freePort() });
+    const service = await serveOutside({ env: settings({ NEOCOMPUTE_SECRETS_STORES: 'postgres supabase embedded', NEOCOMPUTE_DATABASE_URL: database.connection }) });
     const user = 'many', options = { user };
     store.add(user, 'both', 'of supabase', { services: ['neocompute'] });
     store.add(user, 'theirs', 'only there', { services: ['neocompute'] });
