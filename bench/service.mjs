@@ -1,8 +1,9 @@
 // The whole service measured over loopback, load generator on the same machine.
 // node bench/service.mjs build/neocompute [--short] [--only NAME[,NAME]] [--rounds N] [--soak MINUTES]
-// Cases: trivial, peers, fairness, memory, soak, million. Each prints a table and which goals it met.
+// Cases: trivial, peers, fairness, memory, soak, million, secrets, fetch. Each prints a table and which goals it met.
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -10,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { loadCases } from './cases/cases.mjs';
 import { machine } from './peers/noise.mjs';
 import { descriptorsOf, memoryOf, processesOf, rssOf, serve, servePeer, sleep, stop } from './service/host.mjs';
+import { authority, origin } from '../tests/origin.mjs';
 import { bodyFile, CALLERS, load } from './service/load.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -48,7 +50,7 @@ function noise(runs) {
   if (errors > 0) goal('every request is answered 200', false);
 }
 
-const ROLES = ['supervisor', 'broker', 'keeper', 'workers'];
+const ROLES = ['supervisor', 'broker', 'keeper', 'egress', 'workers'];
 const latency = (runs) => [show(of(runs, (r) => r.rate)), show(of(runs, (r) => r.p50), 2), show(of(runs, (r) => r.p99), 2)];
 const cpu = (runs) => [show(of(runs, (r) => r.total)), ...ROLES.map((role) => show(of(runs, (r) => r.cpu[role] ?? 0))), show(of(runs, (r) => r.wrk))];
 
@@ -226,7 +228,82 @@ async function measureMillion() {
   }
 }
 
-const cases = { trivial: measureTrivial, peers: measurePeers, fairness: measureFairness, memory: measureMemory, soak: measureSoak, million: measureMillion };
+async function measureSecrets() {
+  console.log('16 connections, 64 callers, each with ten secrets in the embedded store; what they add to the same script');
+  const service = await serve(binary, scratch, 'secrets');
+  const names = Array.from({ length: 10 }, (_, i) => `key_${i}`);
+  for (let i = 1; i <= CALLERS; i++)
+    await Promise.all(names.map((name) => fetch(`${service.url}/secrets/${name}`, { method: 'PUT', headers: { 'content-type': 'application/json', 'x-user-id': `bench-${i}` }, body: '{"value":"a value of thirty-two characters"}' })));
+  const jobs = [0, 1, 10].map((count) => ({ name: count, service, connections: 16, body: bodyFile(scratch, `secrets-${count}`, { script: trivialCase.script, input: trivialCase.input, secret_refs: names.slice(0, count) }) }));
+  const results = await interleaved(jobs);
+  await stop(service);
+  table(['secrets', 'requests/s', 'p50 ms', 'p99 ms', 'CPU us/request', ...ROLES, 'wrk (apart)'], [...results].map(([name, runs]) => [name, ...latency(runs), ...cpu(runs)]));
+  noise([...results.values()].flat());
+  const added = (count) => median(results.get(count).map((run, i) => run.total - results.get(0)[i].total));
+  for (const [count, most] of [[1, 60], [10, 200]]) goal(`CPU added by ${count} secrets at most ${most} us: ${added(count).toFixed(0)}`, added(count) <= most);
+}
+
+/** Jobs that wait for `url`, all of them at once: their statuses, when they have ended. */
+function waitingJobs(service, url, count, users) {
+  const body = JSON.stringify({ script: 'async function main(i) { await (await fetch(i.url)).text(); return {} }', input: { url }, timeout: 60 });
+  const agent = new http.Agent({ maxSockets: Infinity });
+  return Promise.all(Array.from({ length: count }, (_, i) => new Promise((done) => {
+    const headers = { 'content-type': 'application/json', 'x-user-id': `waits-${i % users}` };
+    const request = http.request(`${service.url}/execute`, { method: 'POST', agent, headers }, (response) => {
+      const parts = [];
+      response.on('data', (part) => parts.push(part)).on('end', () => {
+        const json = JSON.parse(Buffer.concat(parts));
+        done(json.error_code ?? json.status);
+      });
+    });
+    request.on('error', (error) => done(error.code)).end(body);
+  })));
+}
+
+async function measureFetch() {
+  const ca = authority(), names = join(ca.folder, 'names');
+  writeFileSync(names, '127.0.0.1 a.example\n');
+  chmodSync(ca.folder, 0o755);
+  const server = await origin({ tls: ca.leaf(['a.example']) });
+  const url = (path) => `https://a.example:${server.port}${path}`;
+  const start = (name, args = []) => serve(binary, scratch, name, args, { NEOCOMPUTE_EGRESS_CA: ca.file, NEOCOMPUTE_EGRESS_NAMES: names, NEOCOMPUTE_EGRESS_PRIVATE: '127.0.0.0/8' });
+  const service = await start('fetch');
+  const script = (line) => `async function main(i) { ${line}; return {} }`;
+  const one = { service, connections: 1, callers: 1 };
+  const results = await interleaved([{ ...one, name: 'nothing asked', body: bodyFile(scratch, 'asks-nothing', { script: script('await null'), input: { url: url('/echo') } }) },
+    { ...one, name: 'one fetch', body: bodyFile(scratch, 'asks', { script: script('await (await fetch(i.url)).text()'), input: { url: url('/echo') } }) }]);
+  console.log('one connection, a warm TLS connection to an origin in Node on loopback');
+  table(['', 'requests/s', 'p50 ms', 'p99 ms', 'CPU us/request', ...ROLES, 'wrk (apart)'], [...results].map(([name, runs]) => [name, ...latency(runs), ...cpu(runs)]));
+  noise([...results.values()].flat());
+  const added = median(results.get('one fetch').map((run, i) => run.p50 - results.get('nothing asked')[i].p50));
+  goal(`p50 added by a fetch at most 0.7 ms: ${added.toFixed(2)}`, added <= 0.7);
+
+  const alone = await interleaved([{ ...one, name: 'alone', body: trivial }], 2);
+  const waiting = waitingJobs(service, url('/slow?ms=9000'), 64, 64);
+  await sleep(1500);
+  const beside = await load(service, { body: trivial, connections: 1, callers: 1, seconds: 5 });
+  const ends = await waiting, before = median(of(alone.get('alone'), (run) => run.p50));
+  console.log(`64 jobs wait for the network, jobs.workers at its default: a trivial job takes ${beside.p50.toFixed(2)} ms (p99 ${beside.p99.toFixed(2)}), alone ${before.toFixed(2)}; errors ${beside.errors}; ends ${JSON.stringify(count(ends))}`);
+  goal('64 jobs that wait do not delay a 65th', beside.errors === 0 && beside.p50 < 2 * before && ends.every((end) => end === 'completed'));
+  await stop(service);
+
+  const many = await start('many', ['--jobs-workers', '1000', '--jobs-per-user', '1000', '--jobs-waiting', '2000']);
+  const idle = memoryOf(many), held = options.short ? 300 : 1000;
+  const holding = waitingJobs(many, url('/slow?ms=15000'), held, 20);
+  await sleep(10_000);
+  const during = memoryOf(many);
+  const ended = await holding;
+  console.log(`${held} waiting fetches:`);
+  printMemory(during);
+  console.log(`idle: ${mb(rssOf(idle, ['broker', 'keeper', 'egress']))} MB RSS without workers; ends ${JSON.stringify(count(ended))}; the origin held ${server.requests.filter(({ url: u }) => u.includes('15000')).length}`);
+  goal(`${held} concurrent waiting fetches complete`, ended.every((end) => end === 'completed'));
+  await stop(many);
+  server.close();
+}
+
+const count = (list) => Object.fromEntries([...new Set(list)].map((one) => [one, list.filter((other) => other === one).length]));
+
+const cases = { trivial: measureTrivial, peers: measurePeers, fairness: measureFairness, memory: measureMemory, soak: measureSoak, million: measureMillion, secrets: measureSecrets, fetch: measureFetch };
 
 console.log(`# the whole service: ${machine()}; ${ROUNDS} interleaved rounds of ${SECONDS} s, median (range)`);
 try {

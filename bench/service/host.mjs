@@ -36,10 +36,10 @@ async function start(command, args, log, port, env = process.env) {
 const LISTENS = /"event":"listening","address":"[^"]*:(\d+)"/;
 
 /** The service; `state` is kept in `scratch`, so that it can be started again. */
-export async function serve(binary, scratch, name, args = []) {
+export async function serve(binary, scratch, name, args = [], env = {}) {
   const state = join(scratch, name);
   const all = ['serve', '--listen', '127.0.0.1:0', '--metrics-listen', '', '--state', state, ...args];
-  return { name, state, ...await start(binary, all, join(scratch, `${name}.log`), LISTENS, environment()) };
+  return { name, state, ...await start(binary, all, join(scratch, `${name}.log`), LISTENS, { ...environment(), ...env }) };
 }
 
 export async function servePeer(script, scratch, name) {
@@ -54,7 +54,7 @@ export async function stop(service) {
 
 // ---- its processes ----
 
-const ROLES = [[/keeper/, 'keeper'], [/broker/, 'broker'], [/worker/, 'workers']];
+const ROLES = [[/keeper/, 'keeper'], [/broker/, 'broker'], [/egress/, 'egress'], [/worker/, 'workers']];
 
 function roleOf(pid) {
   const title = read(`/proc/${pid}/cmdline`).split('\0')[0];
