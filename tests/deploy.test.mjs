@@ -200,7 +200,7 @@ describe('deploy/marblerun', () => {
         NEOCOMPUTE_LISTEN: `127.0.0.1:${port}`, NEOCOMPUTE_METRICS_LISTEN: '127.0.0.1:0', NEOCOMPUTE_STATE: scratch(),
         MARBLE_TTLS_CONFIG: JSON.stringify({ tls: { Outgoing: {}, Incoming: { [`*:${port}`]: { cacrt: ca.marbleRoot, clicrt: issued.cert, clikey: issued.key, clientAuth: true } } } }) } }) });
     const service = await serve({ under: [join(dirname(binary), 'neocompute-marble'), '--machine-root', gramine(scratch()), '--'],
-      env: { COMPUTE_MASTER_KEY: undefined, OE_SIMULATION: '0', EDG_MARBLE_TYPE: 'neocompute', EDG_MARBLE_COORDINATOR_ADDR: there.address, EDG_CWD: scratch() },
+      env: { COMPUTE_MASTER_KEY: undefined, EDG_MARBLE_TYPE: 'neocompute', EDG_MARBLE_COORDINATOR_ADDR: there.address, EDG_CWD: scratch() },
       tls: { ca: there.ca.marbleRoot } });
     const { output } = await completed(service, { script: 'function main(i) { return { a: i.a } }', input: { a: 1 } }, { tls: { ...service.tls, ...there.client('gateway') } });
     assert.deepEqual(output, { a: 1 });

@@ -62,7 +62,7 @@ describe('from the activation to a request that is served', () => {
     service = await serve({
       under: [marble, '--files', secrets, '--machine-root', tree, '--'], tls: { rejectUnauthorized: false },
       env: { COMPUTE_MASTER_KEY: undefined, EDG_MARBLE_TYPE: 'neocompute', EDG_MARBLE_COORDINATOR_ADDR: there.address,
-        EDG_MARBLE_UUID_FILE: join(folder, 'uuid'), EDG_MARBLE_DNS_NAMES: 'localhost,compute.example,10.1.2.3,fd00::1', OE_SIMULATION: '0' } });
+        EDG_MARBLE_UUID_FILE: join(folder, 'uuid'), EDG_MARBLE_DNS_NAMES: 'localhost,compute.example,10.1.2.3,fd00::1'} });
     service.tls = { ca: there.ca.marbleRoot, ...there.client('gateway.example') };
   });
   after(() => service.stop());

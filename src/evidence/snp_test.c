@@ -629,10 +629,12 @@ static void test_every_byte(void **state) {
 /* ---- the whole reply ---- */
 
 #define DOCUMENT                                                                                                  \
-  "{\"build\":\"neocompute 0.1.0\",\"cnf\":{\"jwks\":[{\"crv\":\"P-256\",\"kty\":\"EC\","                         \
+  "{\"build\":\"neocompute "                                                                                      \
+  "0.1.0\",\"cfg_sha256\":\"RBNvo1WzZ4oRRq0W9-hknpT7T8If536DEMBg9hyq_4o\",\"cnf\":{\"jwks\":[{\"crv\":\"P-256\"," \
+  "\"kty\":\"EC\","                                                                                               \
   "\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\",\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA\"}," \
   "{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM\"}]},\"eng\":\"e0\","  \
-  "\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":\"snp\",\"ver\":1}"
+  "\"exp\":1797776000,\"iat\":1790000000,\"iso\":\"process\",\"iss\":\"neocompute\",\"tee\":\"snp\",\"ver\":2}"
 
 static struct buf put_reply(struct span raw) {
   struct buf b = buf_new(65536);

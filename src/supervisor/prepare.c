@@ -226,14 +226,22 @@ static enum result check_stores(const struct secrets *secrets, const struct conf
 
 /* ---- evidence ---- */
 
-static enum result choose_provider(struct prepared *p, struct config *config, struct buf *problem) {
+/* The operator's word, or the enclave's. A service that is strict because MarbleRun gave it a certificate is not meant:
+ * MarbleRun can be simulated, too. */
+static bool forbids_simulation(const struct config *config, char *const *environment) {
+  const char *said = config_text(config, CONFIG_STRICT), *simulation = environment_get(environment, "OE_SIMULATION");
+  return strcmp(said, "on") == 0 || (strcmp(said, "auto") == 0 && simulation != NULL && strcmp(simulation, "0") == 0);
+}
+
+static enum result choose_provider(struct prepared *p, struct config *config, char *const *environment,
+                                   struct buf *problem) {
   const struct attest_machine machine = {config_text(config, CONFIG_ATTEST_ROOT), NULL};
   const char *said = config_text(config, CONFIG_ATTEST_PROVIDER);
   if (attest_probe(&machine, strcmp(said, "auto") == 0 ? NULL : said, &p->provider) != RESULT_OK) {
     buf_printf(problem, "attest.provider: this machine has no %s", said);
     return RESULT_CONFIG_INVALID;
   }
-  if (p->provider == &attest_sim && p->secrets.strict)
+  if (p->provider == &attest_sim && forbids_simulation(config, environment))
     return refuse(problem, "attest.provider: a strict service needs hardware that gives evidence, and there is none");
   return config_set(config, CONFIG_ATTEST_PROVIDER, p->provider->name);
 }
@@ -248,7 +256,7 @@ enum result prepare(struct prepared *out, struct config *config, char **environm
   if (r == RESULT_OK) r = check_stores(&out->secrets, config, problem);
   if (r == RESULT_OK) r = secrets_read_tls(&out->tls, config, environment, problem);
   environment_forget_keys(environment);
-  if (r == RESULT_OK) r = choose_provider(out, config, problem);
+  if (r == RESULT_OK) r = choose_provider(out, config, environment, problem);
   if (r == RESULT_OK) r = open_listeners(out, config, environment, &loopback, problem);
   if (r == RESULT_OK) r = decide_callers(out, config, loopback, problem);
   if (r == RESULT_OK) r = open_state(out, config, environment, problem);

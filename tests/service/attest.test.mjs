@@ -156,6 +156,7 @@ describe('without hardware', () => {
 
   test('a strict service does not start, nor one that was told of hardware', async () => {
     const env = { COMPUTE_MASTER_KEY: MASTER_KEY, NEOCOMPUTE_JWT_SECRET: 's'.repeat(32), NEOCOMPUTE_STRICT: 'on', NEOCOMPUTE_AUTH: 'jwt' };
+    assert.match((await refusedStart({ env: { ...env, NEOCOMPUTE_STRICT: 'auto', OE_SIMULATION: '0' } })).reason, /strict service needs hardware/);
     for (const args of [[], ['--attest-provider', 'sim']]) assert.match((await refusedStart({ env, args })).reason, /strict service needs hardware/);
     assert.match((await refusedStart({ args: ['--attest-provider', 'nitro', '--attest-root', scratch()] })).reason, /this machine has no nitro/);
     assert.match((await refusedStart({ args: ['--attest-provider', 'tpm'] })).reason, /this machine has no tpm/);
