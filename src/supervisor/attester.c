@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ struct errand {
   struct attest_claim claim; /* points to the next two */
   uint8_t agree_key[AGREE_PUBLIC], nonce[ATTEST_NONCE_MAX];
   uint64_t ticket;
-  int back; /* a byte is written here at the end */
+  int back;         /* a byte is written here at the end */
+  atomic_bool left; /* by the first of its two owners, the thread and the loop: the other one frees it */
   enum result result;
   struct buf raw;
   struct errand *next;
@@ -49,7 +51,13 @@ static void *run(void *argument) {
   const struct attest_machine machine = {e->root, NULL};
   e->result = e->provider->evidence(&machine, &e->claim, &e->raw);
   if (e->result == RESULT_OK && e->raw.bad) e->result = RESULT_NO_MEMORY;
-  while (write(e->back, "", 1) == 0) continue;
+  const int back = e->back;
+  if (!atomic_exchange(&e->left, true)) {
+    while (write(back, "", 1) == 0) continue;
+    return NULL;
+  }
+  close(back);
+  errand_free(e);
   return NULL;
 }
 
@@ -173,15 +181,24 @@ enum result attester_new(struct event_base *base, const struct attest_provider *
   return RESULT_NO_MEMORY;
 }
 
+/* What still runs has its errand and the other descriptor from here on. */
+static void leave(struct attester *a) {
+  struct errand *e = a->running;
+  if (e != NULL && !atomic_exchange(&e->left, true)) {
+    pthread_detach(a->thread);
+    return;
+  }
+  if (e != NULL) pthread_join(a->thread, NULL);
+  errand_free(e);
+  close(a->back);
+}
+
 void attester_free(struct attester *a) {
   if (a == NULL) return;
   if (a->came != NULL) event_free(a->came);
   if (a->patience != NULL) event_free(a->patience);
   for (struct errand *e; (e = take(a)) != NULL;) errand_free(e);
   close(a->here);
-  if (a->running != NULL)
-    pthread_detach(a->thread); /* it has the other descriptor, and its errand */
-  else
-    close(a->back);
+  leave(a);
   free(a);
 }
