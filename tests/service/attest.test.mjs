@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { constants, mkdirSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { binary } from '../lib.mjs';
 import { readReceipt } from '../receipts.mjs';
+import { gramine } from './gramine.mjs';
 import { ask, MASTER_KEY, refusedStart, scratch, serve, sleep, until } from './service.mjs';
 
 const { DATED, DCAP } = process.env;
@@ -19,39 +19,10 @@ const run = (service, body = { script }) => ask(service, 'POST', '/execute', { u
 const cli = (args) => spawnSync(binary, args, { encoding: 'utf8' });
 const documentOf = (reply) => JSON.parse(Buffer.from(reply.document, 'base64url'));
 const keyOf = (reply) => documentOf(reply).cnf.jwks[0];
-const mkfifo = (path) => execFileSync('mkfifo', [path]);
 
 function said(...args) {
   const lines = execFileSync(DCAP, args, { encoding: 'utf8' }).trim().split('\n').map((line) => line.split(' '));
   return Object.fromEntries(lines);
-}
-
-// A tree with Gramine's /dev/attestation, of which the quote is what `quote(reportData)` answers: made when it is opened.
-function gramine(t, quote) {
-  const root = scratch(), dir = join(root, 'dev', 'attestation'), at = (name) => join(dir, name);
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(at('attestation_type'), 'dcap');
-  writeFileSync(at('user_report_data'), Buffer.alloc(64));
-  mkfifo(at('quote'));
-  const tree = { root, made: [], over: false };
-  const loop = async () => {
-    while (!tree.over) {
-      const file = await open(at('quote'), 'w'); // waits for a reader
-      unlinkSync(at('quote')); // the next one is the next reader's
-      mkfifo(at('quote'));
-      const made = tree.over ? null : await quote(readFileSync(at('user_report_data')), tree);
-      if (made) await file.write(made);
-      await file.close();
-    }
-  };
-  tree.done = loop();
-  tree.close = async () => {
-    tree.over = true;
-    openSync(at('quote'), constants.O_RDONLY | constants.O_NONBLOCK);
-    await tree.done;
-  };
-  t.after(tree.close);
-  return tree;
 }
 
 const genuine = (reportData, tree) => {
@@ -61,8 +32,8 @@ const genuine = (reportData, tree) => {
 };
 
 describe('evidence of hardware', () => {
-  test('is fetched, bound to the keys, and verified', async (t) => {
-    const tree = gramine(t, genuine), dir = scratch();
+  test('is fetched, bound to the keys, and verified', async () => {
+    const tree = gramine(genuine), dir = scratch();
     const file = (name, text) => { writeFileSync(join(dir, name), text); return join(dir, name); };
     const service = await serve({ program: DATED, args: ['--attest-root', tree.root, '--strict', 'on', '--auth-mode', 'jwt'], env: { NEOCOMPUTE_JWT_SECRET: 's'.repeat(32), NEOCOMPUTE_JWT_ISSUER: 'i', NEOCOMPUTE_JWT_AUDIENCE: 'a' } });
     const info = (await ask(service, 'GET', '/info')).json;
@@ -105,9 +76,9 @@ describe('evidence of hardware', () => {
     await service.stop();
   });
 
-  test('that fails: no start; later, 503, and all else goes on', async (t) => {
+  test('that fails: no start; later, 503, and all else goes on', async () => {
     let give = () => Buffer.from('no quote');
-    const tree = gramine(t, (data, all) => give(data, all));
+    const tree = gramine((data, all) => give(data, all));
     const options = { program: DATED, args: ['--attest-root', tree.root, '--attest-provider', 'gramine'] };
     const service = await serve({ ...options, wait: false });
     assert.deepEqual(await service.ended, { status: 1, signal: null });
@@ -124,10 +95,10 @@ describe('evidence of hardware', () => {
     await better.stop();
   });
 
-  test('that never comes: nothing waits for it', async (t) => {
+  test('that never comes: nothing waits for it', async () => {
     let hang = false, release;
     const stuck = new Promise((resolve) => { release = resolve; });
-    const tree = gramine(t, async (data, all) => { if (hang) await stuck; return genuine(data, all); });
+    const tree = gramine(async (data, all) => { if (hang) await stuck; return genuine(data, all); });
     const service = await serve({ program: DATED, args: ['--attest-root', tree.root] });
     hang = true;
     const path = `/attestation?nonce=${'A'.repeat(22)}`, { json: { attestation } } = await ask(service, 'GET', '/info');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { origin } from '../origin.mjs';
 import { freePort, startPostgres } from '../postgres.mjs';
+import { gramine } from './gramine.mjs';
 import { assertSecretsCommitment, assertVerifies, bearer, calling, fails, run, serveOutside, sha, succeeds, tls, withTokens } from './outside.mjs';
 import { ask, assertProblem, execute, refusedStart, scratch, serve, sleep, until } from './service.mjs';
 
@@ -367,7 +368,7 @@ describe('strict mode', () => {
 
   test('gives nothing that cannot be written down', async () => {
     const database = await startPostgres({ tcp: await freePort() });
-    const start = (strict) => serveOutside({ ...withTokens, env: { ...withTokens.env, NEOCOMPUTE_STRICT: strict, NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.connection } });
+    const start = (strict) => serveOutside({ ...withTokens, args: [...(withTokens.args ?? []), ...(strict === 'on' ? ['--attest-root', gramine().root] : [])], env: { ...withTokens.env, NEOCOMPUTE_STRICT: strict, NEOCOMPUTE_SECRETS_STORES: 'postgres', NEOCOMPUTE_DATABASE_URL: database.connection } });
     const strict = await start('on'), lax = await start('off');
     await written(lax, 'k', 'v', bearer());
     await succeeds(strict, show('k'), { secret_refs: ['k'] }, bearer());

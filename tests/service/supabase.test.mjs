@@ -9,6 +9,7 @@ import { Agent, fetch as undici } from 'undici';
 import { origin } from '../origin.mjs';
 import { freePort, startPostgres } from '../postgres.mjs';
 import { SECRETS_KEY, SERVICE_KEY, sealed, supabase } from '../supabase.mjs';
+import { gramine } from './gramine.mjs';
 import { assertVerifies, bearer, ca, calling, fails, serveOutside, succeeds, tls, withTokens } from './outside.mjs';
 import { ask, assertProblem, execute, sleep } from './service.mjs';
 
@@ -198,7 +199,7 @@ describe('a store that is not well', () => {
 
 describe('strict mode', () => {
   test('a secret without a policy row is forbidden, and none is had that cannot be written down', async () => {
-    const service = await serveOutside({ ...withTokens, env: { ...withTokens.env, ...settings({ NEOCOMPUTE_STRICT: 'on' }) } }), me = bearer('careful');
+    const service = await serveOutside({ ...withTokens, args: [...(withTokens.args ?? []), '--attest-root', gramine().root], env: { ...withTokens.env, ...settings({ NEOCOMPUTE_STRICT: 'on' }) } }), me = bearer('careful');
     store.add('careful', 'open', 'v');
     store.add('careful', 'ours', 'v', { services: ['neocompute'] });
     await nothingRuns(service, 'secret_forbidden', ['open'], me);
