@@ -135,7 +135,7 @@ static void start_broker(struct broker_stage *s, int control) {
   dup2(control, SANDBOX_SOCKET);
   for (int fd = 3; fd < 1024; fd++) close(fd);
   signal(SIGPIPE, SIG_IGN);
-  _exit(broker_main(0));
+  _exit(broker_main(&(struct sandbox_place){SANDBOX_SOCKET, 0, true}));
 }
 
 static void send_setup(struct broker_stage *s) {

@@ -210,7 +210,7 @@ static void start_keeper(struct stage *s, int control[2]) {
   if (s->keeper > 0) return;
   dup2(control[1], SANDBOX_SOCKET);
   for (int fd = 3; fd < 1024; fd++) close(fd);
-  _exit(keeper_main(0));
+  _exit(keeper_main(&(struct sandbox_place){SANDBOX_SOCKET, 0, true}));
 }
 
 static void set(struct config *c, enum config_id id, const char *value) {

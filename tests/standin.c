@@ -111,7 +111,7 @@ static void hear_worker(struct channel_message *m) {
   }
 }
 
-int keeper_main(sandbox_set held) {
+int keeper_main(const struct sandbox_place *place) {
   open_supervisor();
   struct channel_message m = hear();
   struct wire_keeper_setup setup;
@@ -123,7 +123,7 @@ int keeper_main(sandbox_set held) {
   log_number("secrets", setup.secrets_key.len);
   log_number("supabase", setup.supabase_key.len);
   log_end();
-  struct wire_up up = {acts("keeper: no fence") ? 0 : fences(SANDBOX_KEEPER, NULL, held)};
+  struct wire_up up = {acts("keeper: no fence") ? 0 : fences(SANDBOX_KEEPER, NULL, place->held)};
   struct buf b = buf_new(64);
   wire_put_keeper_up(&b, &up);
   say(&b);
@@ -164,7 +164,7 @@ static void hear_supervisor(struct channel_message *m) {
   say(&b);
 }
 
-int broker_main(sandbox_set held) {
+int broker_main(const struct sandbox_place *place) {
   open_supervisor();
   struct channel_message m = hear();
   struct wire_broker_setup setup;
@@ -184,7 +184,7 @@ int broker_main(sandbox_set held) {
     m = hear();
     hear_supervisor(&m);
   }
-  struct wire_up up = {fences(SANDBOX_BROKER, directory[0] != 0 ? directory : NULL, held)};
+  struct wire_up up = {fences(SANDBOX_BROKER, directory[0] != 0 ? directory : NULL, place->held)};
   struct buf b = buf_new(64);
   if (acts("broker: silent")) (void)hear();
   wire_put_broker_up(&b, &up);

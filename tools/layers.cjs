@@ -21,6 +21,7 @@ const MAY = {
   egress: ['base', 'wire', 'sandbox'],
   broker: ['base', 'wire', 'sandbox', 'http', 'store', 'jose'],
   supervisor: ['base', 'wire', 'sandbox', 'crypto', 'attest', 'broker', 'keeper', 'egress'],
+  thread: ['base', 'wire', 'sandbox', 'engine', 'worker', 'keeper', 'broker', 'egress', 'supervisor'],
   cli: ['base', 'wire', 'sandbox', 'crypto', 'receipt', 'evidence', 'dispatch', 'supervisor'],
 };
 // What only one folder may include of the system.

@@ -11,10 +11,10 @@
 #define END_SIZE 32u    /* kept for the line's end */
 #define TEXT_MOST 256u
 
-static const char *process_name = "neocompute";
-static enum log_level least_level = LOG_INFO;
+/* Each thread has its own: in the thread profile, threads are the processes. The store's says nothing. */
+static _Thread_local const char *process_name = "neocompute";
+static _Thread_local enum log_level least_level = LOG_INFO;
 
-/* The store has a thread of its own. */
 static _Thread_local struct {
   uint8_t memory[LINE_SIZE];
   struct buf line;

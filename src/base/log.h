@@ -13,7 +13,7 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
-/* The process's name in every line, and the least level that is written. Call once at start. */
+/* The process's name in every line of this thread, and the least level that is written. Call once at its start. */
 void log_open(const char *process, enum log_level least);
 /* Starts a line: time (RFC 3339 with microseconds), level, process, event. `event` is a literal in snake_case. */
 void log_begin(enum log_level level, const char *event);

@@ -480,11 +480,11 @@ static enum result set_up(struct broker *b, struct span body) {
   return r;
 }
 
-static enum result start(struct broker *b) {
+static enum result start(struct broker *b, int socket) {
   uint8_t type = 0;
   struct buf body = buf_new(4u << 20);
   const struct link_handler handler = {b, from_supervisor, supervisor_lost};
-  enum result r = msg_receive(SANDBOX_SOCKET, &type, &body);
+  enum result r = msg_receive(socket, &type, &body);
   if (r == RESULT_OK && !service_in_order(SERVICE_SUPERVISOR, SERVICE_BROKER, type, &b->supervisor_begun))
     r = RESULT_PEER_LIED;
   if (r == RESULT_OK && type != WIRE_BROKER_SETUP) r = RESULT_PEER_LIED;
@@ -492,7 +492,7 @@ static enum result start(struct broker *b) {
   buf_free(&body);
   if (r == RESULT_OK && (b->loop = event_base_new()) == NULL) r = RESULT_NO_MEMORY;
   if (r == RESULT_OK) r = make_timers(b);
-  if (r == RESULT_OK) r = link_new(b->loop, SANDBOX_SOCKET, 4u << 20, 1u << 20, &handler, &b->supervisor);
+  if (r == RESULT_OK) r = link_new(b->loop, socket, 4u << 20, 1u << 20, &handler, &b->supervisor);
   return r;
 }
 
@@ -513,12 +513,13 @@ static void tear_down(struct broker *b) {
   if (b->loop != NULL) event_base_free(b->loop);
 }
 
-int broker_main(sandbox_set held) {
-  struct broker b = {.fences = held};
+int broker_main(const struct sandbox_place *place) {
+  struct broker b = {.fences = place->held};
   log_open("broker", LOG_INFO);
   b.outgoing = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
   b.identity.text = buf_new(1u << 20);
-  enum result r = start(&b);
+  enum result r = start(&b, place->socket);
+  if (b.supervisor == NULL) channel_close(place->socket);
   if (r == RESULT_OK)
     event_base_dispatch(b.loop);
   else

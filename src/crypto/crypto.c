@@ -7,8 +7,9 @@
 
 #include "crypto/state.h"
 
-static struct crypto_state state;
-static bool ready;
+/* Each thread has its own: contexts are used by one at a time. */
+static _Thread_local struct crypto_state state;
+static _Thread_local bool ready;
 
 const struct crypto_state *crypto_state(void) {
   return ready ? &state : NULL;

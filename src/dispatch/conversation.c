@@ -32,7 +32,7 @@ static enum result hear_ready(struct conversation *c, struct span body) {
   if (!text_unhex(c->ready.engine_id, id, sizeof id)) return RESULT_WORKER_LIED;
   memcpy(c->engine, c->ready.engine_id.data, sizeof c->engine);
   c->ready.engine_id = span_of(c->engine, sizeof c->engine);
-  return (c->ready.fences & SANDBOX_REQUIRED) == SANDBOX_REQUIRED ? RESULT_OK : RESULT_SANDBOX_REFUSED;
+  return sandbox_suffices(c->ready.fences) ? RESULT_OK : RESULT_SANDBOX_REFUSED;
 }
 
 static enum result hear_log(struct conversation *c, struct span body, struct wire_log *entry) {

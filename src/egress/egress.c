@@ -189,10 +189,10 @@ static enum result announce(struct egress *e) {
   return r;
 }
 
-static enum result hear_setup(struct egress *e) {
+static enum result hear_setup(struct egress *e, int socket) {
   uint8_t type = 0;
   struct buf body = buf_new(SETUP_MAX);
-  enum result r = msg_receive(SANDBOX_SOCKET, &type, &body);
+  enum result r = msg_receive(socket, &type, &body);
   const bool in_order = service_in_order(SERVICE_SUPERVISOR, SERVICE_EGRESS, type, &e->begun);
   if (r == RESULT_OK && (!in_order || type != WIRE_EGRESS_SETUP)) r = RESULT_PEER_LIED;
   if (r == RESULT_OK) r = set_up(e, buf_span(&body));
@@ -201,19 +201,17 @@ static enum result hear_setup(struct egress *e) {
 }
 
 /* Everything that needs a file, then the fence, then strangers. */
-static enum result begin(struct egress *e) {
+static enum result begin(struct egress *e, int socket) {
   const struct link_handler handler = {.context = e, .message = hear_supervisor, .lost = lose};
   enum result r = transfer_open();
   if (r != RESULT_OK) return r;
   e->base = event_base_new();
   if (e->base == NULL) return RESULT_NO_MEMORY;
-  r = hear_setup(e);
+  r = hear_setup(e, socket);
   if (r == RESULT_OK) r = sandbox_enter(SANDBOX_EGRESS, NULL, &e->fences);
-  if (r == RESULT_OK) r = evutil_make_socket_nonblocking(SANDBOX_SOCKET) == 0 ? RESULT_OK : RESULT_IO;
-  if (r == RESULT_OK) r = link_new(e->base, SANDBOX_SOCKET, SETUP_MAX, 4096, &handler, &e->supervisor);
-  if (r == RESULT_OK) r = announce(e);
-  memory_settle();
-  return r;
+  if (r == RESULT_OK) r = evutil_make_socket_nonblocking(socket) == 0 ? RESULT_OK : RESULT_IO;
+  if (r == RESULT_OK) r = link_new(e->base, socket, SETUP_MAX, 4096, &handler, &e->supervisor);
+  return r == RESULT_OK ? announce(e) : r;
 }
 
 static void release(struct egress *e) {
@@ -224,10 +222,12 @@ static void release(struct egress *e) {
   if (e->base != NULL) event_base_free(e->base);
 }
 
-int egress_main(sandbox_set held) {
-  struct egress e = {.fences = held};
+int egress_main(const struct sandbox_place *place) {
+  struct egress e = {.fences = place->held};
   log_open("egress", LOG_INFO);
-  enum result r = begin(&e);
+  enum result r = begin(&e, place->socket);
+  if (e.supervisor == NULL) channel_close(place->socket);
+  if (place->alone) memory_settle();
   if (r == RESULT_OK && event_base_dispatch(e.base) != 0) r = RESULT_IO;
   if (r == RESULT_OK) r = e.why;
   const bool orderly = r == RESULT_OK || r == RESULT_PEER_LOST;

@@ -38,5 +38,5 @@ int main(int argc, char **argv) {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ignore_signals();
   /* Not exit: in the fence nothing of what libraries do then is of use. */
-  _exit(egress_main((sandbox_set)held));
+  _exit(egress_main(&(struct sandbox_place){SANDBOX_SOCKET, (sandbox_set)held, true}));
 }

@@ -12,7 +12,7 @@
 #define EVAL_MODULE 1u
 #define EVAL_COMPILE_ONLY (1u << 5)
 
-static struct engine {
+static PER_ENGINE struct engine {
   bool image_shared, dirty, broken;
   char id[65];
 } engine;
@@ -94,7 +94,7 @@ enum { PENDING, FULFILLED, REJECTED };
 
 /* ISO 8859-1 to a string. */
 static u64 latin1_string(struct run *run, struct span bytes) {
-  static uint8_t memory[2 * ENGINE_FETCH_HEADERS_MAX];
+  static PER_ENGINE uint8_t memory[2 * ENGINE_FETCH_HEADERS_MAX];
   struct buf text = buf_fixed(memory, sizeof memory);
   for (size_t i = 0; i < bytes.len; i++) {
     if (bytes.data[i] >= 0x80) buf_put_u8(&text, (uint8_t)(0xc0 | bytes.data[i] >> 6));
@@ -452,6 +452,11 @@ enum result engine_open(int executable) {
   r = snapshot_attach(executable, &engine.image_shared);
   if (r == RESULT_OK) name_engine();
   return r;
+}
+
+void engine_close(void) {
+  wasm_rt_free_memory(&guest.w2c_memory);
+  guest_leave_faults();
 }
 
 const char *engine_id(void) {

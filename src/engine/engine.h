@@ -2,7 +2,7 @@
  * Runs one script on one input in a fresh world: `script, input, limits -> outcome`.
  *
  * The header knows nothing of QuickJS or WebAssembly, so that another engine can stand behind it. There is one engine a
- * process (in the thread profile: a thread); it is not re-entrant. Every execution starts from the same snapshot:
+ * process (built with explicit bounds: a thread); it is not re-entrant. Every execution starts from the same snapshot:
  * nothing an execution did (globals, prototypes, pending promises, freed memory) can be seen by the next.
  *
  * What binds: memory (every allocation the script causes), steps (exact and deterministic), output and log sizes. Wall
@@ -141,6 +141,9 @@ void engine_interrupt(void);
 /* Leaves guest code at once, from whatever instruction it is at; engine_run returns RESULT_TIMEOUT. Call it on the
  * thread that runs the engine, from a signal handler. Does nothing if no guest code is running. */
 void engine_abandon(void);
+
+/* Gives back what engine_open took, the scripts' memory first of all: a thread that ends. Call nothing more. */
+void engine_close(void);
 
 /* SHA-256 of the snapshot: names the engine, its prelude and its build. 64 hexadecimal digits. */
 const char *engine_id(void);

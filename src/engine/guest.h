@@ -31,11 +31,19 @@
 #define GUEST_STACK_TOP ((u32)(GUEST_INITIAL_PAGES + GUEST_STACK_PAGES) * GUEST_PAGE)
 #define GUEST_INITIAL_PAGES 18u /* checked against the module when the snapshot is made */
 
+/* What there is one of for each engine. In the build for enclaves (explicit bounds) there can be an engine on each of
+ * several threads; local-exec: it costs an access no more than an address that is a constant. */
+#if ENGINE_BOUNDS_EXPLICIT
+#define PER_ENGINE _Thread_local __attribute__((tls_model("local-exec")))
+#else
+#define PER_ENGINE
+#endif
+
 /* Calls one of the module's exports: GUEST(JS_Eval, ctx, …). */
 #define GUEST(function, ...) Z_guestZ_##function(&guest __VA_OPT__(, ) __VA_ARGS__)
 
 #define guest guest_instance
-extern Z_guest_instance_t guest_instance;
+extern PER_ENGINE Z_guest_instance_t guest_instance;
 
 /* Why guest code was left without returning. */
 enum guest_exit {
@@ -50,7 +58,7 @@ enum guest_exit {
 struct guest_meter {
   int64_t left;
 };
-extern struct guest_meter guest_meter;
+extern PER_ENGINE struct guest_meter guest_meter;
 
 struct guest_state {
   sigjmp_buf unwind;
@@ -61,7 +69,7 @@ struct guest_state {
   uint64_t memory_limit; /* linear memory may not grow past this, in bytes */
   bool growth_refused;   /* … and was refused at least once */
 };
-extern struct guest_state guest_state;
+extern PER_ENGINE struct guest_state guest_state;
 
 /* Runs `work(arg)`, which calls into the guest, and says how it was left. Not re-entrant. */
 enum guest_exit guest_enter(void (*work)(void *arg), void *arg);
@@ -74,10 +82,12 @@ uint8_t *guest_bytes(u32 address, u32 len);
 u32 guest_u32(u32 address);
 u64 guest_u64(u32 address);
 
-/* Handlers for SIGSEGV and SIGBUS (guard pages, native stack). Once a process. */
+/* Handlers for SIGSEGV and SIGBUS (guard pages, native stack), on a stack of this thread's own. */
 enum result must_use guest_handle_faults(void);
 /* Wipes their stack: the kernel leaves registers there that held a script's data. Not from within a handler. */
 void guest_forget_faults(void);
+/* Gives that stack back; the handlers stay. */
+void guest_leave_faults(void);
 
 /* memory.c */
 /* Reserves linear memory and instantiates the module in it; no guest code of the engine has run yet. */

@@ -6,7 +6,7 @@
 #include "base/digest.h"
 #include "engine/value.h"
 
-struct host host;
+PER_ENGINE struct host host;
 
 void host_begin(const struct engine_job *job, const struct engine_hooks *hooks) {
   host = (struct host){.job = job, .hooks = hooks};
@@ -76,7 +76,7 @@ static u64 host_log(const struct call *call) {
   }
   struct span text;
   if (!value_text(call->context, argument(call, 1), &text)) return VALUE_EXCEPTION;
-  static char cut[ENGINE_LOG_ENTRY_MAX + 32];
+  static PER_ENGINE char cut[ENGINE_LOG_ENTRY_MAX + 32];
   if (text.len > limits->log_entry) {
     struct buf b = buf_fixed(cut, sizeof cut);
     buf_put(&b, text.data, text_utf8_cut(text, limits->log_entry));
@@ -92,7 +92,7 @@ static u64 host_log(const struct call *call) {
 }
 
 static u64 hex_string(u32 context, const uint8_t *bytes, size_t len) {
-  static uint8_t hex[2 * 1024];
+  static PER_ENGINE uint8_t hex[2 * 1024];
   struct buf b = buf_fixed(hex, sizeof hex);
   text_put_hex(&b, span_of(bytes, len));
   return value_string(context, buf_span(&b));
@@ -173,7 +173,7 @@ static bool to_latin1(struct span utf8, struct buf *out) {
 /* fetch(method, url, headers, redirect, body): the request's number, 0 if there is no outside. The prelude has checked
  * sizes. */
 static u64 host_fetch(const struct call *call) {
-  static uint8_t memory[ENGINE_FETCH_HEADERS_MAX];
+  static PER_ENGINE uint8_t memory[ENGINE_FETCH_HEADERS_MAX];
   struct buf lines = buf_fixed(memory, sizeof memory);
   struct engine_fetch m = {.number = host.fetches + 1};
   struct span headers;

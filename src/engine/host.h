@@ -17,7 +17,7 @@ struct host {
   uint32_t fetches, answers; /* how many requests went out, and how many of them are over */
   struct span body;          /* of the answer that is being delivered */
 };
-extern struct host host;
+extern PER_ENGINE struct host host;
 
 /* While the snapshot is made, the clock says this and randomness is zeros: the seed of Math.random, which QuickJS takes
  * from the clock, can then be found in memory and replaced in every execution. */

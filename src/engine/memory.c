@@ -1,6 +1,7 @@
 /* Linear memory, traps and the way in and out of guest code: what wasm2c's generated code expects of its run time
  * (wasm-rt.h). */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -10,9 +11,9 @@
 #include "engine/guest.h"
 #include "engine/snapshot.h"
 
-Z_guest_instance_t guest_instance;
-struct guest_meter guest_meter;
-struct guest_state guest_state;
+PER_ENGINE Z_guest_instance_t guest_instance;
+PER_ENGINE struct guest_meter guest_meter;
+PER_ENGINE struct guest_state guest_state;
 
 /* ---- in and out ---- */
 
@@ -88,15 +89,27 @@ static void on_fault(int signal, siginfo_t *info, void *context) {
   sigaction(signal, &fatal, NULL);
 }
 
-static uint8_t handler_stack[64 << 10] __attribute__((aligned(16)));
+#define HANDLER_STACK (64u << 10)
 #define HANDLERS_USE (16u << 10) /* of it, at its end: the kernel's frame is the most */
+static PER_ENGINE uint8_t *handler_stack;
 
 void guest_forget_faults(void) {
-  wipe(handler_stack + sizeof handler_stack - HANDLERS_USE, HANDLERS_USE);
+  wipe(handler_stack + HANDLER_STACK - HANDLERS_USE, HANDLERS_USE);
+}
+
+void guest_leave_faults(void) {
+  const stack_t none = {.ss_flags = SS_DISABLE};
+  if (handler_stack == NULL || sigaltstack(&none, NULL) != 0) return;
+  guest_forget_faults();
+  munmap(handler_stack, HANDLER_STACK);
+  handler_stack = NULL;
 }
 
 enum result guest_handle_faults(void) {
-  stack_t stack = {.ss_sp = handler_stack, .ss_size = sizeof handler_stack};
+  void *memory = mmap(NULL, HANDLER_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return RESULT_ENGINE_START;
+  handler_stack = memory;
+  stack_t stack = {.ss_sp = memory, .ss_size = HANDLER_STACK};
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
   if (sigaltstack(&stack, NULL) != 0) return RESULT_ENGINE_START;
   if (sigaction(SIGSEGV, &action, NULL) != 0 || sigaction(SIGBUS, &action, NULL) != 0) return RESULT_ENGINE_START;
@@ -151,9 +164,12 @@ void guest_shrink(u32 size) {
 }
 
 void wasm_rt_free_memory(wasm_rt_memory_t *memory) {
-  munmap(memory->data, ENGINE_BOUNDS_EXPLICIT ? GUEST_MEMORY_MAX : GUEST_RESERVE);
+  if (memory->data != NULL) munmap(memory->data, ENGINE_BOUNDS_EXPLICIT ? GUEST_MEMORY_MAX : GUEST_RESERVE);
   *memory = (wasm_rt_memory_t){0};
 }
+
+/* Of types there is one list for all engines; it never changes again. */
+static pthread_once_t types_registered = PTHREAD_ONCE_INIT;
 
 static void instantiate(void *unused) {
   (void)unused;
@@ -165,7 +181,7 @@ enum result guest_instantiate(void) {
   if (r != RESULT_OK) return r;
   guest_state.memory_limit = GUEST_MEMORY_MAX;
   guest_meter.left = INT64_MAX;
-  Z_guest_init_module();
+  pthread_once(&types_registered, Z_guest_init_module);
   return guest_enter(instantiate, NULL) == GUEST_RETURNED ? RESULT_OK : RESULT_ENGINE_START;
 }
 
@@ -175,31 +191,42 @@ bool wasm_rt_is_initialized(void) {
   return true;
 }
 
-/* Function types by number, equal signatures by equal numbers. The module has about a hundred. */
-uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) {
-  static struct signature {
-    uint32_t params, results;
-    uint8_t types[32];
-  } known[256];
+struct signature {
+  uint32_t params, results;
+  uint8_t types[32];
+};
+
+static uint32_t number_of(const struct signature *wanted) {
+  static struct signature known[256];
   static uint32_t count;
+  for (uint32_t i = 0; i < count; i++) {
+    if (memcmp(&known[i], wanted, sizeof *wanted) == 0) return i + 1;
+  }
+  if (count == sizeof known / sizeof known[0]) abort();
+  known[count++] = *wanted;
+  return count;
+}
+
+/* Function types by number, equal signatures by equal numbers, the same for all engines. The module has about a
+ * hundred. */
+uint32_t wasm_rt_register_func_type(uint32_t params, uint32_t results, ...) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
   struct signature wanted = {params, results, {0}};
   if (params + results > sizeof wanted.types) abort(); /* at start, for a module this code does not know */
   va_list types;
   va_start(types, results);
   for (uint32_t i = 0; i < params + results; i++) wanted.types[i] = (uint8_t)va_arg(types, int);
   va_end(types);
-  for (uint32_t i = 0; i < count; i++) {
-    if (memcmp(&known[i], &wanted, sizeof wanted) == 0) return i + 1;
-  }
-  if (count == sizeof known / sizeof known[0]) abort();
-  known[count++] = wanted;
-  return count;
+  pthread_mutex_lock(&lock);
+  uint32_t number = number_of(&wanted);
+  pthread_mutex_unlock(&lock);
+  return number;
 }
 
 /* One slot more than the module asks for: host.c puts the host functions' entry there. */
 void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t *table, uint32_t elements, uint32_t max_elements) {
   (void)max_elements;
-  static wasm_rt_funcref_t slots[1024];
+  static PER_ENGINE wasm_rt_funcref_t slots[1024];
   uint32_t size = elements + 1;
   if (size > sizeof slots / sizeof slots[0]) abort();
   *table = (wasm_rt_funcref_table_t){.data = slots, .max_size = size, .size = size};

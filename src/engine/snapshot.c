@@ -1,6 +1,7 @@
 #include "engine/snapshot.h"
 
 #include <link.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 #define WARM_RUNS 256u
 #define WARM_MAX 64u
 
-static struct {
+static PER_ENGINE struct {
   bool tracking; /* segments are private mappings of the program file, writes are tracked; else everything is copied */
   bool warm[CLUSTERS_MAX];
   u32 warm_list[CLUSTERS_MAX], warm_count, runs;
@@ -104,6 +105,38 @@ static bool protect(const struct snapshot_header *image, struct snapshot_range r
   return true;
 }
 
+/* Drops the cluster's pages (they come back from the file, or as zeros, when next read) and watches it again. */
+static bool cool(const struct snapshot_header *image, u32 cluster) {
+  struct snapshot_range range = {cluster * CLUSTER, CLUSTER};
+  if (madvise(guest.w2c_memory.data + range.start, range.len, MADV_DONTNEED) != 0) return false;
+  state.warm[cluster] = false;
+  return protect(image, range, PROT_READ);
+}
+
+/* The first cluster of the image without a page that is writable from the start. */
+static u32 cold_cluster(const struct snapshot_header *image) {
+  u32 cluster = image->segments[0].start / CLUSTER;
+  for (u32 i = 0; i < image->hot_count; i++)
+    if (image->hot[i].start / CLUSTER <= cluster && (image->hot[i].start + image->hot[i].len - 1) / CLUSTER >= cluster)
+      cluster = (image->hot[i].start + image->hot[i].len - 1) / CLUSTER + 1;
+  return cluster;
+}
+
+/* Enclaves are known that take mprotect and change nothing, and none is known to map files as Linux does. There, what a
+ * script wrote would be the next one's: so it is tried before it is believed. */
+static bool tracking_works(const struct snapshot_header *image) {
+  const u32 cluster = cold_cluster(image);
+  volatile u8 *byte = guest.w2c_memory.data + cluster * CLUSTER;
+  const u8 before = *byte;
+  for (int i = 0; i < 2; i++) {
+    *byte = (u8)~before;
+    atomic_signal_fence(memory_order_seq_cst); /* the handler has noted it */
+    if (!state.warm[cluster] || !cool(image, cluster) || *byte != before) return false;
+    state.warm_count = 0;
+  }
+  return true;
+}
+
 enum result snapshot_attach(int executable, bool *shared) {
   const struct snapshot_header *image = snapshot_image();
   if (!image_fits(image)) return RESULT_ENGINE_START;
@@ -113,8 +146,12 @@ enum result snapshot_attach(int executable, bool *shared) {
   /* Instantiation has written the module's data: back to untouched zeros first. */
   if (madvise(guest.w2c_memory.data, size, MADV_DONTNEED) != 0) return RESULT_ENGINE_START;
   state.tracking = map_segments(image, executable);
-  if (!state.tracking) copy_range(image, (struct snapshot_range){0, size});
   if (state.tracking && !protect(image, (struct snapshot_range){0, size}, PROT_READ)) return RESULT_ENGINE_START;
+  if (state.tracking && !tracking_works(image)) {
+    state.tracking = false;
+    if (mprotect(guest.w2c_memory.data, size, PROT_READ | PROT_WRITE) != 0) return RESULT_ENGINE_START;
+  }
+  if (!state.tracking) copy_range(image, (struct snapshot_range){0, size});
   guest.w2c___stack_pointer = image->stack_pointer;
   *shared = state.tracking;
   return RESULT_OK;
@@ -136,14 +173,6 @@ bool snapshot_note_write(uintptr_t address) {
   return mprotect(guest.w2c_memory.data + cluster * CLUSTER, CLUSTER, PROT_READ | PROT_WRITE) == 0;
 }
 
-/* Drops the cluster's pages (they come back from the file, or as zeros, when next read) and watches it again. */
-static void cool(const struct snapshot_header *image, u32 cluster) {
-  struct snapshot_range range = {cluster * CLUSTER, CLUSTER};
-  if (madvise(guest.w2c_memory.data + range.start, range.len, MADV_DONTNEED) != 0) abort();
-  if (!protect(image, range, PROT_READ)) abort();
-  state.warm[cluster] = false;
-}
-
 void snapshot_restore(void) {
   const struct snapshot_header *image = snapshot_image();
   guest_shrink(image->pages * GUEST_PAGE);
@@ -153,7 +182,8 @@ void snapshot_restore(void) {
     return;
   }
   if (++state.runs >= WARM_RUNS || state.warm_count > WARM_MAX) {
-    for (u32 i = 0; i < state.warm_count; i++) cool(image, state.warm_list[i]);
+    for (u32 i = 0; i < state.warm_count; i++)
+      if (!cool(image, state.warm_list[i])) abort();
     state.warm_count = state.runs = 0;
   }
   for (u32 i = 0; i < state.warm_count; i++)

@@ -5,14 +5,16 @@
 /* A receipt has room for so much of it. */
 #define ISOLATION_MAX 64u
 
-/* "process", and "-name" for each fence that could not be had; where that are too many, their set as a number. */
+/* "process", and "-name" for each fence that could not be had; where that are too many, their set as a number. Or
+ * "thread". */
 static void put_isolation(struct buf *b, sandbox_set fences) {
-  buf_put_text(b, "process");
+  const sandbox_set missing = sandbox_profile.possible & ~fences;
+  buf_put_text(b, sandbox_profile.name);
   for (unsigned i = 0; i < SANDBOX_COUNT; i++)
-    if (!(fences & 1u << i)) buf_printf(b, "-%s", sandbox_name((enum sandbox_bit)i));
+    if (missing & 1u << i) buf_printf(b, "-%s", sandbox_name((enum sandbox_bit)i));
   if (b->len <= ISOLATION_MAX) return;
   buf_clear(b);
-  buf_printf(b, "process-without-0x%x", SANDBOX_ALL & ~fences);
+  buf_printf(b, "%s-without-0x%x", sandbox_profile.name, missing);
 }
 
 /* ---- how it is set up ---- */

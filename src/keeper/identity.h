@@ -20,7 +20,7 @@ struct identity {
   bool known; /* there is a document, too */
   char engine[64];
   sandbox_set fences;       /* of every worker */
-  struct buf isolation;     /* the profile: "process", "process-landlock" */
+  struct buf isolation;     /* the profile: "process", "process-landlock", "thread" */
   struct buf configuration; /* canonical JSON */
   uint8_t configuration_sha256[HASH_SIZE];
   bool has_tls;

@@ -1,9 +1,9 @@
 /*
  * The keeper: holds the keys, gives jobs to workers, signs what came of them.
  *
- * Alone holds: the master key, the signing key, the key of stored records. Hears: its supervisor on descriptor 0, the
- * broker and the workers on sockets that the supervisor hands it. Never: opens a file or a socket, starts a process,
- * parses HTTP, signs bytes it did not build. System calls once it hears strangers: see sandbox_calls.c.
+ * Alone holds: the master key, the signing key, the key of stored records. Hears: its supervisor on its first socket,
+ * the broker and the workers on sockets that the supervisor hands it. Never: opens a file or a socket, starts a
+ * process, parses HTTP, signs bytes it did not build. System calls once it hears strangers: see sandbox_calls.c.
  */
 #include "keeper/keeper.h"
 
@@ -512,7 +512,7 @@ static void ignore_signals(void) {
   for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) signal(signals[i], SIG_IGN);
 }
 
-static enum result begin(struct keeper *k) {
+static enum result begin(struct keeper *k, int socket) {
   const struct link_handler handler = {.context = k, .message = hear_supervisor, .lost = lose};
   k->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
   k->hosts = buf_new(16384);
@@ -522,7 +522,7 @@ static enum result begin(struct keeper *k) {
   k->base = event_base_new();
   k->tick = k->base == NULL ? NULL : event_new(k->base, -1, EV_PERSIST, on_tick, k);
   if (k->tick == NULL) return RESULT_NO_MEMORY;
-  return link_new(k->base, SANDBOX_SOCKET, CONTROL_MAX, CONTROL_MAX, &handler, &k->supervisor);
+  return link_new(k->base, socket, CONTROL_MAX, CONTROL_MAX, &handler, &k->supervisor);
 }
 
 /* Wipes every key and everything that passes through buffers. */
@@ -545,11 +545,12 @@ static void release(struct keeper *k) {
   crypto_free();
 }
 
-int keeper_main(sandbox_set held) {
-  struct keeper k = {.fences = held};
+int keeper_main(const struct sandbox_place *place) {
+  struct keeper k = {.fences = place->held};
   log_open("keeper", LOG_INFO);
-  ignore_signals();
-  enum result r = begin(&k);
+  if (place->alone) ignore_signals();
+  enum result r = begin(&k, place->socket);
+  if (k.supervisor == NULL) channel_close(place->socket);
   if (r == RESULT_OK && event_base_dispatch(k.base) != 0) r = RESULT_IO;
   if (r == RESULT_OK) r = k.why;
   const bool orderly = r == RESULT_OK || r == RESULT_PEER_LOST;

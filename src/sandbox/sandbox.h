@@ -57,6 +57,24 @@ enum sandbox_role { SANDBOX_WORKER, SANDBOX_BROKER, SANDBOX_KEEPER, SANDBOX_EGRE
  * standard error as 1 and 2. */
 enum { SANDBOX_SOCKET = 0, SANDBOX_PROGRAM = 3 };
 
+/* What a role's main needs to know of where it runs. */
+struct sandbox_place {
+  int socket; /* to whom started it; the main's from here on */
+  sandbox_set held;
+  bool alone; /* the process is its own: signals and all memory are its to care for */
+};
+
+/* What this program can do: linked from sandbox_linux.c, or from sandbox_none.c where everybody is a thread. */
+struct sandbox_profile {
+  const char *name;               /* in /info and in receipts: "process", "thread" */
+  sandbox_set possible, required; /* of a worker's fences; without the required ones nobody hears strangers */
+};
+extern const struct sandbox_profile sandbox_profile;
+
+static inline bool sandbox_suffices(sandbox_set held) {
+  return (held & sandbox_profile.required) == sandbox_profile.required;
+}
+
 /* Starts `program` (an open, readable descriptor of an executable) with `socket` as its descriptor 0, an empty
  * environment, and argv = {name, the set of fences already held in decimal}. It ends when its parent does. If root
  * calls, the program's user is nobody; else it is the caller's, inside a user namespace. `pidfd` (close-on-exec, the

@@ -19,6 +19,8 @@ const char *sandbox_name(enum sandbox_bit bit) {
   return (unsigned)bit < SANDBOX_COUNT ? names[bit] : "unknown";
 }
 
+const struct sandbox_profile sandbox_profile = {"process", SANDBOX_ALL, SANDBOX_REQUIRED};
+
 #define AS_IT_IS (RLIM_INFINITY - 1)
 #define AS_MUCH_AS_THERE_IS RLIM_INFINITY
 
@@ -84,5 +86,5 @@ enum result sandbox_enter(enum sandbox_role role, const char *directory, sandbox
   if (fd >= 0) close(fd);
   if (limit_resources(role)) *held |= HELD(RESOURCES);
   if (sandbox_calls(role)) *held |= HELD(SYSTEM_CALLS);
-  return (*held & SANDBOX_REQUIRED) == SANDBOX_REQUIRED ? RESULT_OK : RESULT_SANDBOX_REFUSED;
+  return sandbox_suffices(*held) ? RESULT_OK : RESULT_SANDBOX_REFUSED;
 }

@@ -11,7 +11,7 @@
 
 static const struct {
   const char *name;
-  int (*main)(sandbox_set held);
+  int (*main)(const struct sandbox_place *place);
 } processes[] = {{SUPERVISOR_KEEPER, keeper_main}, {SUPERVISOR_BROKER, broker_main}};
 
 static bool has_socket(void) {
@@ -31,6 +31,6 @@ void supervisor_become_child(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
     /* Not exit: in the fence nothing of what the C library does then is of use. */
-    _exit(processes[i].main((sandbox_set)held));
+    _exit(processes[i].main(&(struct sandbox_place){SANDBOX_SOCKET, (sandbox_set)held, true}));
   }
 }

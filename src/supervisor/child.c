@@ -1,6 +1,7 @@
 #include "supervisor/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,6 +16,10 @@ struct child {
   int pidfd;
   bool reaped;
 };
+
+int child_program(const char *path) {
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
 
 static void reap(struct child *c, siginfo_t *end) {
   *end = (siginfo_t){.si_pid = 0};

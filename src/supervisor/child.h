@@ -1,4 +1,5 @@
-/* A process that the supervisor started: its socket, its end, and no zombie. */
+/* A process that the supervisor started: its socket, its end, and no zombie (child.c). Or a thread of its own, where
+ * all is one process (thread/thread.c): then "process" below means that. */
 #pragma once
 
 #include <event2/event.h>
@@ -7,6 +8,9 @@
 #include "sandbox/sandbox.h"
 
 struct child;
+
+/* Opens the program at `path`, whose descriptor child_start takes; -1 and errno. Threads are all of this program. */
+int child_program(const char *path);
 
 struct child_hooks {
   void *context;
@@ -18,7 +22,7 @@ struct child_hooks {
 enum result must_use child_start(struct event_base *base, enum sandbox_role role, const char *name, int program,
                                  const struct child_hooks *hooks, int *socket, struct child **out);
 void child_kill(const struct child *c);
-/* Its scheduling priority, 0 to 19. RESULT_IO if the system does not allow it. */
+/* Its scheduling priority, 0 to 19. RESULT_IO and errno if the system does not allow it. */
 enum result must_use child_nice(const struct child *c, int level);
 /* Waits at most so long for it to end by itself; true if it does just now, and `ended` is not called any more. */
 bool child_wait(struct child *c, int ms, siginfo_t *end);

@@ -86,7 +86,7 @@ static void on_message(void *context, const struct channel_message *m) {
   struct outside *o = context;
   struct wire_up up;
   const bool fits = m->fd < 0 && service_in_order(SERVICE_EGRESS, SERVICE_SUPERVISOR, m->type, &o->begun) &&
-                    wire_get_egress_up(m->body, &up) && (up.fences & SANDBOX_REQUIRED) == SANDBOX_REQUIRED;
+                    wire_get_egress_up(m->body, &up) && sandbox_suffices(up.fences);
   if (m->fd >= 0) close(m->fd);
   if (fits)
     o->hooks.fenced(o->hooks.context, up.fences);

@@ -220,7 +220,7 @@ static void log_fences(const char *process, sandbox_set possible, uint32_t fence
 static bool handle_keeper_up(struct supervisor *s, struct span body) {
   struct wire_up m;
   (void)s;
-  if (!wire_get_keeper_up(body, &m) || (m.fences & SANDBOX_REQUIRED) != SANDBOX_REQUIRED) return false;
+  if (!wire_get_keeper_up(body, &m) || !sandbox_suffices(m.fences)) return false;
   log_fences("keeper", SANDBOX_SERVICE, m.fences);
   return true;
 }
@@ -263,7 +263,7 @@ static void log_listener(const char *event, int fd) {
 /* It serves: its listeners are its own from here on. */
 static bool handle_broker_up(struct supervisor *s, struct span body) {
   struct wire_up m;
-  if (!wire_get_broker_up(body, &m) || (m.fences & SANDBOX_REQUIRED) != SANDBOX_REQUIRED) return false;
+  if (!wire_get_broker_up(body, &m) || !sandbox_suffices(m.fences)) return false;
   log_fences("broker", SANDBOX_SERVICE, m.fences);
   if (s->phase != STARTING) return true;
   s->phase = SERVING;
@@ -589,7 +589,7 @@ static enum result open_programs(struct supervisor *s, const struct supervisor_p
   } all[] = {
       {"/proc/self/exe", &s->program}, {programs->worker, &s->worker_program}, {programs->egress, &s->egress_program}};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-    *all[i].fd = open(all[i].path, O_RDONLY | O_CLOEXEC);
+    *all[i].fd = child_program(all[i].path);
     if (*all[i].fd >= 0) continue;
     buf_printf(problem, "%s: %s", all[i].path, strerror(errno));
     return RESULT_IO;
@@ -659,6 +659,14 @@ static void warn_simulated(const struct supervisor *s) {
   log_end();
 }
 
+static void warn_unfenced(void) {
+  if (sandbox_profile.possible != 0) return;
+  log_begin(LOG_WARN, "no_fence");
+  log_text("isolation", span_text(sandbox_profile.name));
+  log_text("consequence", span_text("all is one process: only the engine keeps scripts from the keys"));
+  log_end();
+}
+
 static void warn_trustless(const struct supervisor *s) {
   if (s->prepared.secrets.authorities.len > 0) return;
   log_begin(LOG_WARN, "egress_trusts_nobody");
@@ -688,6 +696,7 @@ static enum result start(struct supervisor *s, char **environment, const struct 
   warn_trustless(s);
   warn_ttls(&s->prepared.tls);
   warn_simulated(s);
+  warn_unfenced();
   return start_peers(s);
 }
 

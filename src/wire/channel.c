@@ -2,14 +2,23 @@
  * How a descriptor finds its message. unix(7), "SCM_RIGHTS": ancillary data is a barrier, so a receive that brings a
  * descriptor ends with bytes of the send that carried it. The sender makes a send of its own for a message with a
  * descriptor; so, to the receiver, the descriptor belongs to the message that holds the last byte it came with.
+ *
+ * Where both ends are threads of one process (pass.h), a descriptor is a number, and a message of its own before the
+ * one that it goes with.
  */
 #include "wire/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "wire/pass.h"
+
+#define NUMBER_TYPE 0xffu /* the message before one with a descriptor; never handed up */
+#define NUMBER_BODY 4u
+#define UNHEARD_MAX ((size_t)32 << 20)
 #define USUAL_SIZE ((size_t)64 << 10) /* of a buffer between large messages */
 #define READ_LEAST ((size_t)16 << 10) /* room made before a read */
 #define READ_MOST ((size_t)256 << 10)
@@ -119,6 +128,7 @@ struct channel {
   struct queue in, out;
   size_t given;           /* bytes of the message that channel_next gave last; still in front of `in` */
   uint64_t in_at, out_at; /* where in the stream the queue's first byte stands */
+  int numbered;           /* a descriptor whose message comes next, or -1 */
   struct passing fds_in, fds_out;
 };
 
@@ -126,6 +136,7 @@ enum result channel_new(int fd, size_t max_in, size_t max_out, struct channel **
   struct channel *c = calloc(1, sizeof *c);
   if (c == NULL) return RESULT_NO_MEMORY;
   c->fd = fd;
+  c->numbered = -1;
   c->max_in = max_in;
   c->max_out = max_out;
   *out = c;
@@ -136,14 +147,40 @@ int channel_fd(const struct channel *c) {
   return c->fd;
 }
 
+static int take_number(struct channel *c) {
+  const int fd = c->numbered;
+  c->numbered = -1;
+  return fd;
+}
+
+/* Descriptors in messages that nobody asked for. */
+static void close_unheard(struct channel *c) {
+  struct channel_message m;
+  while (channel_next(c, &m) == RESULT_OK && m.type != 0)
+    if (m.fd >= 0) close(m.fd);
+  if (c->numbered >= 0) close(take_number(c));
+}
+
 void channel_free(struct channel *c) {
   if (c == NULL) return;
+  if (pass_by_number) close_unheard(c);
   queue_free(&c->in);
   queue_free(&c->out);
   passing_close(&c->fds_in);
   passing_close(&c->fds_out);
   close(c->fd);
   free(c);
+}
+
+void channel_close(int fd) {
+  struct pollfd waiting = {.fd = fd, .events = POLLIN};
+  struct channel *c = NULL;
+  if (!pass_by_number || channel_new(fd, UNHEARD_MAX, 0, &c) != RESULT_OK) {
+    close(fd);
+    return;
+  }
+  while (poll(&waiting, 1, 0) > 0 && channel_read(c) == RESULT_OK) close_unheard(c);
+  channel_free(c);
 }
 
 /* ---- sending ---- */
@@ -180,7 +217,7 @@ static struct span next_part(const struct channel *c, int *fd) {
   const struct passed *first = &c->fds_out.item[0];
   struct span part = queue_span(&c->out);
   *fd = -1;
-  if (c->fds_out.count == 0) return part;
+  if (c->fds_out.count == 0 || pass_by_number) return part;
   if (first->at == c->out_at) *fd = first->fd;
   part.len = (size_t)((*fd < 0 ? first->at : first->end) - c->out_at);
   return part;
@@ -198,6 +235,8 @@ enum result channel_flush(struct channel *c) {
     if (fd >= 0) close(passing_take(&c->fds_out, UINT64_MAX));
     c->out_at += sent;
     queue_take(&c->out, sent);
+    /* A number that has left is the peer's. */
+    while (pass_by_number && passing_take(&c->fds_out, c->out_at) >= 0) continue;
   }
   return RESULT_OK;
 }
@@ -238,12 +277,27 @@ static enum result send_directly(struct channel *c, struct span bytes, int fd) {
   return RESULT_OK;
 }
 
+/* A copy's number, and the message behind it. */
+static enum result send_numbered(struct channel *c, struct span bytes, int fd) {
+  uint8_t memory[MSG_HEADER + NUMBER_BODY];
+  struct buf number = buf_fixed(memory, sizeof memory);
+  const size_t before = queue_len(&c->out);
+  if (!queue_reserve(&c->out, sizeof memory + bytes.len) || !queue_fd(c, sizeof memory, fd)) return RESULT_NO_MEMORY;
+  msg_begin(&number, NUMBER_TYPE);
+  buf_put_u32(&number, (uint32_t)c->fds_out.item[c->fds_out.count - 1].fd);
+  if (msg_end(&number) != RESULT_OK) return RESULT_NO_MEMORY;
+  queue_put(&c->out, buf_span(&number));
+  queue_put(&c->out, bytes);
+  return before == 0 && !c->held ? channel_flush(c) : RESULT_OK;
+}
+
 enum result channel_send_fd(struct channel *c, struct buf *message, int fd) {
   enum result r = msg_end(message);
   if (r != RESULT_OK) return r;
   if (c->broken) return RESULT_PEER_LOST;
   size_t waiting = queue_len(&c->out);
   if (message->len > c->max_out || waiting > c->max_out - message->len) return RESULT_NO_MEMORY;
+  if (fd >= 0 && pass_by_number) return send_numbered(c, buf_span(message), fd);
   if (waiting == 0 && !c->held) return send_directly(c, buf_span(message), fd);
   return wait_in_line(c, buf_span(message), fd);
 }
@@ -313,6 +367,15 @@ static int take_one_fd(struct channel *c, uint64_t end) {
   return fd;
 }
 
+/* The descriptor of the message that is next. */
+static bool hear_number(struct channel *c, struct span body) {
+  struct cursor cursor = cursor_of(body);
+  const int fd = (int)cursor_u32(&cursor);
+  if (!cursor_end(&cursor) || fd < 0 || c->numbered >= 0) return false;
+  c->numbered = fd;
+  return true;
+}
+
 enum result channel_next(struct channel *c, struct channel_message *m) {
   drop_given(c);
   *m = (struct channel_message){.fd = -1};
@@ -324,6 +387,8 @@ enum result channel_next(struct channel *c, struct channel_message *m) {
   struct span body = cursor_bytes(&cursor, len);
   if (cursor.bad) return RESULT_OK;
   c->given = MSG_HEADER + len;
-  *m = (struct channel_message){.type = type, .body = body, .fd = take_one_fd(c, c->in_at + c->given)};
+  if (pass_by_number && type == NUMBER_TYPE) return hear_number(c, body) ? channel_next(c, m) : RESULT_PEER_LIED;
+  const int fd = pass_by_number ? take_number(c) : take_one_fd(c, c->in_at + c->given);
+  *m = (struct channel_message){.type = type, .body = body, .fd = fd};
   return RESULT_OK;
 }

@@ -1,7 +1,8 @@
 /*
  * A non-blocking end of a socket between two of our processes: whole messages in, whole messages out (msg.h has the
  * framing). Knows no event loop: its owner watches the descriptor and calls channel_read or channel_flush when the
- * kernel says so. Descriptors can ride with a message (SCM_RIGHTS).
+ * kernel says so. Descriptors can ride with a message (SCM_RIGHTS, or
+ * by their number between threads of one process: pass.h).
  */
 #pragma once
 
@@ -45,5 +46,7 @@ enum result must_use channel_read(struct channel *c);
  * descriptor; any more that came with it are closed. */
 enum result must_use channel_next(struct channel *c, struct channel_message *m);
 
+/* Closes a socket that no channel was made of, with the descriptors that wait in it. */
+void channel_close(int fd);
 /* Wipes what is buffered, closes the descriptor, frees. NULL is fine. */
 void channel_free(struct channel *c);

@@ -1,32 +1,43 @@
 /*
  * The worker: runs scripts.
  *
- * Alone holds: one job's script, input and secrets, while it runs. Hears: its keeper, on descriptor 0. Never: opens,
- * connects, forks, executes, maps executable pages; it is linked without a TLS or database library, so it could not
- * spell a key. System calls after start: see sandbox/sandbox_calls.c. It allocates nothing after start:
- * all its memory is static or the guest's.
+ * Alone holds: one job's script, input and secrets, while it runs. Hears: its keeper, on one socket. Never: opens,
+ * connects, forks, executes, maps executable pages; as a program of its own (main.c) it is linked without a TLS or
+ * database library, so it could not spell a key. System calls after start: see sandbox/sandbox_calls.c. It allocates
+ * nothing after start: all its memory is its own from then on, or the guest's.
  */
+#include "worker/worker.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/time.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "engine/engine.h"
-#include "sandbox/sandbox.h"
 #include "wire/wire.h"
 
-/* Time is up: first the script is asked (most loops poll), this much later it is left by force; the keeper kills after
- * that. */
-#define PATIENCE_US 15000
+/* Times of many executions: how many took how long, in buckets of 1/32 of a power of two. */
+struct histogram {
+  uint32_t bucket[64 * 32];
+  uint32_t count;
+  uint64_t max;
+};
 
-static uint8_t job_memory[WIRE_JOB_MAX], answer_memory[WIRE_SAID_MAX], fetched_memory[WIRE_FETCHED_MAX];
-static uint64_t current_job;
-static size_t fetched_bytes; /* of fetched_memory that hold what came from the outside */
+struct worker {
+  const struct worker_place *place;
+  int socket;
+  uint64_t current_job;
+  bool lost;            /* the keeper is gone, or says what it may not say: nothing is heard or answered any more */
+  size_t fetched_bytes; /* of fetched_memory that hold what came from the outside */
+  struct histogram times;
+  struct buf fetched;
+  uint8_t job_memory[WIRE_JOB_MAX], answer_memory[WIRE_SAID_MAX], fetched_memory[WIRE_FETCHED_MAX];
+  uint8_t log_memory[ENGINE_LOG_ENTRY_MAX + 128];
+  uint8_t headers_memory[2 * WIRE_FETCH_HEADERS_MAX], lines_memory[WIRE_FETCH_HEADERS_MAX];
+};
 
 static uint64_t clock_ns(clockid_t id) {
   struct timespec now;
@@ -36,41 +47,41 @@ static uint64_t clock_ns(clockid_t id) {
 
 /* ---- the clock ---- */
 
-static volatile sig_atomic_t alarms;
+/* Of this thread's worker: a signal handler counts them. */
+static _Thread_local volatile sig_atomic_t alarms;
 
-static void on_alarm(int signal) {
-  (void)signal;
-  if (alarms++ == 0) {
+void worker_alarm(void) {
+  if (alarms++ == 0)
     engine_interrupt();
-    return;
-  }
-#ifdef SANITIZE /* its part of the jump takes longer than the next alarm, and does not nest */
-  setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {0}}, NULL);
-#endif
-  engine_abandon();
+  else
+    engine_abandon();
 }
 
-static void set_alarm(uint64_t ms) {
-  struct itimerval timer = {.it_value = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)},
-                            .it_interval = {0, ms > 0 ? PATIENCE_US : 0}};
-  setitimer(ITIMER_REAL, &timer, NULL);
-}
-
-static bool handle_alarms(void) {
-  /* SA_NODEFER: the handler may leave by a jump. */
-  struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART | SA_NODEFER | SA_ONSTACK};
-  return sigaction(SIGALRM, &action, NULL) == 0;
+static void set_alarm(const struct worker *w, uint64_t ms) {
+  w->place->set_alarm(w->place->context, ms);
 }
 
 /* ---- one job ---- */
 
+/* Alone, a worker whose keeper is gone has nothing left to do; on a thread, its script is left first. */
+static void lose(struct worker *w) {
+  if (w->place->place.alone) _exit(1);
+  w->lost = true;
+  engine_interrupt();
+}
+
+/* Sends what was built and wipes it. */
+static bool say(struct worker *w, struct buf *b) {
+  if (!w->lost && msg_send_built(w->socket, b) != RESULT_OK) lose(w);
+  wipe(b->data, b->len);
+  return !w->lost;
+}
+
 static void send_log(void *context, enum engine_level level, struct span text) {
-  (void)context;
-  static uint8_t memory[ENGINE_LOG_ENTRY_MAX + 128];
-  struct buf b = buf_fixed(memory, sizeof memory);
-  wire_put_log(&b, &(struct wire_log){.id = current_job, .level = (uint8_t)level, .text = text});
-  if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
-  wipe(b.data, b.len);
+  struct worker *w = context;
+  struct buf b = buf_fixed(w->log_memory, sizeof w->log_memory);
+  wire_put_log(&b, &(struct wire_log){.id = w->current_job, .level = (uint8_t)level, .text = text});
+  (void)say(w, &b);
 }
 
 /* ---- the outside, by way of the keeper ---- */
@@ -90,12 +101,12 @@ static void put_fields(struct buf *b, const char *lines, size_t len) {
 }
 
 static bool send_fetch(void *context, const struct engine_fetch *fetch) {
-  (void)context;
-  static uint8_t memory[2 * WIRE_FETCH_HEADERS_MAX];
-  struct buf headers = buf_fixed(memory, sizeof memory), b = buf_fixed(answer_memory, sizeof answer_memory);
+  struct worker *w = context;
+  struct buf headers = buf_fixed(w->headers_memory, sizeof w->headers_memory);
+  struct buf b = buf_fixed(w->answer_memory, sizeof w->answer_memory);
   put_fields(&headers, fetch->headers, fetch->headers_len);
   if (headers.bad || headers.len > WIRE_FETCH_HEADERS_MAX) return false;
-  wire_put_fetch(&b, &(struct wire_fetch){.id = current_job,
+  wire_put_fetch(&b, &(struct wire_fetch){.id = w->current_job,
                                           .number = fetch->number,
                                           .method = fetch->method,
                                           .url = fetch->url,
@@ -103,18 +114,17 @@ static bool send_fetch(void *context, const struct engine_fetch *fetch) {
                                           .body = fetch->body,
                                           .redirect = fetch->redirect});
   if (b.bad) return false;
-  if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
-  wipe(b.data, b.len);
+  const bool sent = say(w, &b);
   wipe(headers.data, headers.len);
-  return true;
+  return sent;
 }
 
 static void send_abort(void *context, uint32_t number) {
-  (void)context;
+  struct worker *w = context;
   uint8_t memory[64];
   struct buf b = buf_fixed(memory, sizeof memory);
-  wire_put_abort(&b, &(struct wire_abort){current_job, number});
-  if (msg_send_built(SANDBOX_SOCKET, &b) != RESULT_OK) _exit(1);
+  wire_put_abort(&b, &(struct wire_abort){w->current_job, number});
+  (void)say(w, &b);
 }
 
 /* The list of a message as name LF value LF …: no line break is left in a field that a peer of ours sends. */
@@ -130,16 +140,17 @@ static void put_lines(struct buf *b, struct span list) {
 }
 
 /* The message stays where it was read until the next one, or the end of the job, takes its place. */
-static bool take_fetched(struct engine_fetched *out) {
-  static uint8_t lines_memory[WIRE_FETCH_HEADERS_MAX];
-  static struct buf body;
-  struct buf lines = buf_fixed(lines_memory, sizeof lines_memory);
+static bool take_fetched(struct worker *w, struct engine_fetched *out) {
+  struct buf lines = buf_fixed(w->lines_memory, sizeof w->lines_memory);
   struct wire_fetched m;
   uint8_t type;
-  body = buf_fixed(fetched_memory, sizeof fetched_memory);
-  if (msg_receive(SANDBOX_SOCKET, &type, &body) != RESULT_OK) _exit(0); /* the keeper is gone */
-  if (type != WIRE_FETCHED || !wire_get_fetched(buf_span(&body), &m)) _exit(1);
-  if (m.id != current_job) return false; /* of the last job */
+  w->fetched = buf_fixed(w->fetched_memory, sizeof w->fetched_memory);
+  if (msg_receive(w->socket, &type, &w->fetched) != RESULT_OK || type != WIRE_FETCHED ||
+      !wire_get_fetched(buf_span(&w->fetched), &m)) {
+    lose(w);
+    return false;
+  }
+  if (m.id != w->current_job) return false; /* of the last job */
   put_lines(&lines, m.headers);
   *out = (struct engine_fetched){.number = m.number,
                                  .result = lines.bad ? RESULT_FETCH_HEADERS : (enum result)m.result,
@@ -149,21 +160,21 @@ static bool take_fetched(struct engine_fetched *out) {
                                  .redirected = m.redirected,
                                  .headers = buf_span(&lines),
                                  .body = m.body};
-  fetched_bytes = body.len;
+  w->fetched_bytes = w->fetched.len;
   return true;
 }
 
 /* The alarm comes again and again, so one that strikes just before the wait only costs its interval. */
 static enum engine_wait wait_for_answer(void *context, uint64_t ns, struct engine_fetched *out) {
-  (void)context;
+  struct worker *w = context;
   const uint64_t due = ns == ENGINE_WAIT_FOREVER ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) + ns;
-  while (alarms == 0) {
+  while (alarms == 0 && !w->lost) {
     const uint64_t now = clock_ns(CLOCK_MONOTONIC), left = due > now ? due - now : 0;
     const struct timespec timeout = {(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-    struct pollfd ready = {.fd = SANDBOX_SOCKET, .events = POLLIN};
+    struct pollfd ready = {.fd = w->socket, .events = POLLIN};
     const int n = ppoll(&ready, 1, due == UINT64_MAX ? NULL : &timeout, NULL);
     if (n == 0) return ENGINE_WAIT_OVER;
-    if (n > 0 && take_fetched(out)) return ENGINE_WAIT_FETCHED;
+    if (n > 0 && take_fetched(w, out)) return ENGINE_WAIT_FETCHED;
   }
   return ENGINE_WAIT_INTERRUPTED;
 }
@@ -186,13 +197,6 @@ static void translate(const struct wire_job *m, struct engine_job *job) {
   for (uint32_t i = 0; i < m->secret_count; i++)
     job->secrets[i] = (struct engine_secret){m->secrets[i].name, m->secrets[i].value};
 }
-
-/* Times of many executions: how many took how long, in buckets of 1/32 of a power of two. */
-struct histogram {
-  uint32_t bucket[64 * 32];
-  uint32_t count;
-  uint64_t max;
-};
 
 static size_t bucket_of(uint64_t ns) {
   if (ns < 32) return (size_t)ns;
@@ -223,26 +227,25 @@ static uint64_t percentile(const struct histogram *h, uint64_t percent) {
 }
 
 /* The executions before the last: each in a fresh world, none reported. False if one failed; it is then the last. */
-static bool repeat(const struct engine_job *job, uint32_t times, struct engine_outcome *outcome,
+static bool repeat(struct histogram *h, const struct engine_job *job, uint32_t times, struct engine_outcome *outcome,
                    struct wire_done *done) {
-  static struct histogram h;
-  h = (struct histogram){.count = 0};
-  uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), last = wall;
+  memset(h, 0, sizeof *h);
+  uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID), last = wall;
   for (uint32_t i = 0; i < times; i++) {
     engine_run(job, NULL, outcome);
     if (outcome->result != RESULT_OK) return false;
     if (!engine_reset()) return false;
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    note(&h, now - last);
+    note(h, now - last);
     last = now;
   }
   done->repeat_count = times;
   done->repeat_wall_ns = last - wall;
-  done->repeat_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-  done->repeat_p50_ns = percentile(&h, 50);
-  done->repeat_p90_ns = percentile(&h, 90);
-  done->repeat_p99_ns = percentile(&h, 99);
-  done->repeat_max_ns = h.max;
+  done->repeat_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  done->repeat_p50_ns = percentile(h, 50);
+  done->repeat_p90_ns = percentile(h, 90);
+  done->repeat_p99_ns = percentile(h, 99);
+  done->repeat_max_ns = h->max;
   return true;
 }
 
@@ -266,81 +269,82 @@ static void check_texts(struct engine_outcome *outcome) {
   if (!text_utf8_valid(outcome->stack) || outcome->stack.len > 65536) outcome->stack = span_text("");
 }
 
+static void answer(struct worker *w, const struct wire_done *done) {
+  struct buf b = buf_fixed(w->answer_memory, sizeof w->answer_memory);
+  wire_put_done(&b, done);
+  (void)say(w, &b);
+  wipe(w->fetched_memory, w->fetched_bytes);
+  w->fetched_bytes = 0;
+}
+
 /* Runs the job and answers. False if the worker must end. */
-static bool serve(const struct wire_job *m) {
+static bool serve(struct worker *w, const struct wire_job *m) {
   struct engine_job job;
   struct engine_outcome outcome = {.result = RESULT_OK};
   const struct engine_hooks hooks = {
-      .log = send_log, .fetch = send_fetch, .abort = send_abort, .wait = wait_for_answer};
+      .context = w, .log = send_log, .fetch = send_fetch, .abort = send_abort, .wait = wait_for_answer};
   struct wire_done done = {.id = m->id};
   translate(m, &job);
-  current_job = m->id;
+  w->current_job = m->id;
   alarms = 0;
-  set_alarm(m->timeout_ms);
-  bool go_on = m->repeat == 0 || repeat(&job, m->repeat, &outcome, &done);
-  uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  set_alarm(w, m->timeout_ms);
+  bool go_on = m->repeat == 0 || repeat(&w->times, &job, m->repeat, &outcome, &done);
+  uint64_t wall = clock_ns(CLOCK_MONOTONIC), cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
   if (go_on) engine_run(&job, &hooks, &outcome);
-  set_alarm(0);
+  set_alarm(w, 0);
   done.wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
-  done.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+  done.cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
   check_texts(&outcome);
   report(&done, &outcome);
   done.reusable = outcome.result != RESULT_TIMEOUT && engine_reusable();
-  struct buf answer = buf_fixed(answer_memory, sizeof answer_memory);
-  wire_put_done(&answer, &done);
-  if (msg_send_built(SANDBOX_SOCKET, &answer) != RESULT_OK) return false;
-  wipe(answer.data, answer.len);
-  wipe(fetched_memory, fetched_bytes);
-  fetched_bytes = 0;
+  answer(w, &done);
   /* The answer is out; the way back to the snapshot is off the caller's path. */
-  return engine_reset() && done.reusable;
+  return engine_reset() && done.reusable && !w->lost;
 }
 
-static int loop(void) {
-  struct buf body = buf_fixed(job_memory, sizeof job_memory);
+static int loop(struct worker *w) {
+  struct buf body = buf_fixed(w->job_memory, sizeof w->job_memory);
   for (bool go_on = true; go_on;) {
     uint8_t type;
     struct wire_job job;
     enum wire_state state = WIRE_IDLE;
-    if (msg_receive(SANDBOX_SOCKET, &type, &body) != RESULT_OK) return 0; /* the keeper is gone */
-    if (type == WIRE_FETCHED) continue;                                   /* for a job that is over */
+    if (msg_receive(w->socket, &type, &body) != RESULT_OK) return 0; /* the keeper is gone */
+    if (type == WIRE_FETCHED) continue;                              /* for a job that is over */
     if (!wire_in_order(WIRE_KEEPER, type, &state) || !wire_get_job(buf_span(&body), &job)) return 1;
-    go_on = serve(&job);
+    go_on = serve(w, &job);
     wipe(body.data, body.len);
   }
   return 0;
 }
 
-/* ---- start ---- */
+/* ---- start and end ---- */
 
-#ifdef SANITIZE
-/* The leak check at exit would need what the sandbox forbids. */
-const char *__asan_default_options(void); /* NOLINT: its name */
-const char *__asan_default_options(void) {
-  return "detect_leaks=0:handle_segv=0:handle_sigbus=0";
-} /* NOLINT */
-#endif
-
-static bool announce(sandbox_set fences) {
-  struct buf b = buf_fixed(answer_memory, sizeof answer_memory);
+static bool announce(struct worker *w, sandbox_set fences) {
+  struct buf b = buf_fixed(w->answer_memory, sizeof w->answer_memory);
   wire_put_ready(&b, &(struct wire_ready){
                          .engine_id = span_text(engine_id()), .fences = fences, .image_shared = engine_image_shared()});
-  return msg_send_built(SANDBOX_SOCKET, &b) == RESULT_OK;
+  return msg_send_built(w->socket, &b) == RESULT_OK;
 }
 
-int main(int argc, char **argv) {
-  uint64_t held = 0;
-  if (argc == 2 && text_u64(span_text(argv[1]), 0, SANDBOX_ALL, &held) != RESULT_OK) return 2;
-  if (argc > 2) return 2;
-  /* From the first instruction on, nobody else of the same user may attach. sandbox_enter reports it. */
-  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  struct rlimit stack = {ENGINE_NATIVE_STACK, ENGINE_NATIVE_STACK};
-  if (setrlimit(RLIMIT_STACK, &stack) != 0 || !handle_alarms()) return 3;
-  if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) return 3;
-  enum result r = engine_open(SANDBOX_PROGRAM);
-  close(SANDBOX_PROGRAM);
-  sandbox_set fences = (sandbox_set)held;
+static int live(struct worker *w) {
+  sandbox_set fences = w->place->place.held;
+  enum result r = engine_open(w->place->program);
+  if (w->place->place.alone) close(w->place->program);
   if (r == RESULT_OK) r = sandbox_enter(SANDBOX_WORKER, NULL, &fences);
-  if (r != RESULT_OK || !announce(fences)) return 3;
-  return loop();
+  const int status = r == RESULT_OK && announce(w, fences) ? loop(w) : 3;
+  if (w->place->place.alone) _exit(status); /* in the fence there is no way to give anything back */
+  engine_close();
+  return status;
+}
+
+int worker_main(const struct worker_place *place) {
+  /* Untouched pages cost nothing, and what the job left goes with them. */
+  struct worker *w = mmap(NULL, sizeof *w, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (w == MAP_FAILED) return 3;
+  w->place = place;
+  w->socket = place->place.socket;
+  const int status = live(w);
+  close(w->socket);
+  munmap(w, sizeof *w);
+  return status;
 }

@@ -1,0 +1,3 @@
+#include "wire/pass.h"
+
+const bool pass_by_number = true;
