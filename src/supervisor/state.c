@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sandbox/sandbox.h"
 #include "supervisor/environment.h"
 
 #define NOBODY 65534u
@@ -72,18 +73,24 @@ static const char *against(int fd, const struct stat *st) {
   return NULL;
 }
 
-/* Root's broker is nobody: so is then the owner of the directory and of the files that an earlier run made. */
-static bool hand_over(int fd) {
+/* Who the broker is: root's is nobody, unless it is a thread of ours. */
+static uid_t broker_user(void) {
+  const bool changes = (sandbox_profile.possible & 1u << SANDBOX_BIT_USER) != 0;
+  return geteuid() == 0 && changes ? NOBODY : geteuid();
+}
+
+/* To the broker's user go the directory and the files that an earlier run made. */
+static bool hand_over(int fd, uid_t user) {
   static const char *const files[] = {"jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"};
-  if (fchown(fd, NOBODY, NOBODY) != 0) return false;
+  if (fchown(fd, user, user) != 0) return false;
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-    if (fchownat(fd, files[i], NOBODY, NOBODY, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT) return false;
+    if (fchownat(fd, files[i], user, user, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT) return false;
   return true;
 }
 
 /* Whether the broker will get there: above the directory there may be one that only root may pass. */
 static bool within_reach(const char *directory) {
-  if (geteuid() != 0) return true;
+  if (geteuid() == broker_user()) return true;
   setfsuid(NOBODY); /* the checks of a path are made for this user (path_resolution(7)) */
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   setfsuid(0);
@@ -96,7 +103,7 @@ static enum result take(struct state *s, int fd, const char **problem) {
   if (fstat(fd, &st) != 0) return RESULT_IO;
   *problem = against(fd, &st);
   if (*problem != NULL) return RESULT_CONFIG_INVALID;
-  if (fchmod(fd, 0700) != 0 || (geteuid() == 0 && !hand_over(fd))) return RESULT_IO;
+  if (fchmod(fd, 0700) != 0 || (geteuid() == 0 && !hand_over(fd, broker_user()))) return RESULT_IO;
   *problem = "the state directory lies where only root can reach it, and the broker is nobody";
   if (!within_reach(s->directory)) return RESULT_CONFIG_INVALID;
   s->lock = openat(fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
