@@ -95,6 +95,8 @@ static void fail(struct worker *k, enum result why) {
 enum result workers_gone(struct workers *w, uint32_t number) {
   if (number >= w->slots || w->worker[number].place == FREE) return RESULT_PEER_LIED;
   struct worker *k = &w->worker[number];
+  /* Word of its end may be here before its last message: they come on two links. */
+  if (k->link != NULL && k->job != NULL) link_hear_out(k->link);
   void *job = k->job;
   if (k->place != DYING && k->place != RESTORING) w->hooks.failed(w->hooks.context, RESULT_WORKER_LOST);
   leave(k, FREE);

@@ -1,5 +1,7 @@
 #include "wire/link.h"
 
+#define LAST_READS 16u /* more than what a socket holds takes */
+
 struct link {
   struct channel *channel;
   struct event_base *loop;
@@ -44,6 +46,16 @@ static void on_readable(evutil_socket_t fd, short what, void *context) {
   enum result r = channel_read(l->channel);
   /* What a peer said before it went is heard. */
   if (deliver(l) && r != RESULT_OK) lose(l, r);
+}
+
+void link_hear_out(struct link *l) {
+  for (unsigned i = 0; i < LAST_READS; i++) {
+    enum result r = channel_read(l->channel);
+    if (!deliver(l)) return;
+    if (r == RESULT_OK) continue;
+    lose(l, r);
+    return;
+  }
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context) {

@@ -27,5 +27,8 @@ enum result must_use link_send_fd(struct link *l, struct buf *message, int fd);
  * the peer serve many. */
 enum result must_use link_gather(struct link *l);
 size_t link_pending(const struct link *l);
+/* Reads now what a peer that has ended left in the socket: its messages, then `lost`, are handed up from here. The
+ * owner may free the link meanwhile. */
+void link_hear_out(struct link *l);
 /* NULL is fine. */
 void link_free(struct link *l);

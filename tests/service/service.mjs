@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { binary } from '../lib.mjs';
 
+// Whether all of the service is one process (the thread profile).
+export const threads = binary.endsWith('neocompute-thread');
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // A port of loopback that nobody listens on, for now.
