@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { expectedOutcomes, optionsOf, readHeader } from './corpus.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'tests', 'hostile');
@@ -115,34 +116,7 @@ function check(result, args) {
   return { outcome: `${kind} ${record.error_code}`, record };
 }
 
-// ---- headers ----
-
-function readHeader(source) {
-  const header = { log: [] };
-  for (const line of source.split('\n')) {
-    const match = /^\/\/ ([a-z-]+): (.*)$/.exec(line);
-    if (match === null) break;
-    if (match[1] === 'log') header.log.push(match[2]);
-    else header[match[1]] = match[2];
-  }
-  return header;
-}
-
-function optionsOf(header) {
-  const options = header.options ?? '';
-  const args = options.startsWith('[') ? JSON.parse(options) : options.split(' ').filter((part) => part !== '');
-  if (header.input !== undefined) args.push('--input', header.input);
-  return args.includes('--timeout') ? args : [...args, '--timeout', '10'];
-}
-
-function expectedOutcomes(expect) {
-  let kind;
-  return expect.split('|').map((each) => {
-    const words = each.split(' ');
-    if (words.length > 1 || words[0] === 'completed') [kind] = words;
-    return words.length > 1 || kind === words[0] ? each : `${kind} ${each}`;
-  });
-}
+// ---- headers: corpus.mjs ----
 
 function checkHeader(header, { outcome, record, output }) {
   const expected = expectedOutcomes(header.expect);

@@ -1,0 +1,62 @@
+// The hostile scripts through the service whose workers are threads: what each comes to is what its header says, and the service,
+// which is one process with all of them, serves on.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { expectedOutcomes, optionsOf, readHeader } from '../corpus.mjs';
+import { root } from '../lib.mjs';
+import { ask, completed, serve } from '../service/service.mjs';
+
+const folder = join(root, 'tests', 'hostile');
+const SLACK_US = 10_000_000; // a safety net, not a measurement
+
+// A request of the command line's options; undefined if a request cannot say it.
+function requestOf(script, args) {
+  const fields = [`"script":${JSON.stringify(script)}`], limits = [];
+  for (let i = 0; i < args.length; i++) {
+    if (args[i] === '--deterministic') { fields.push('"deterministic":true'); continue; }
+    const value = args[++i];
+    if (args[i - 1] === '--timeout') fields.push(`"timeout":${Math.max(1, Math.ceil(Number(value)))}`);
+    else if (args[i - 1] === '--entry') fields.push(`"entry_point":${JSON.stringify(value)}`);
+    else if (args[i - 1] === '--input') fields.push(`"input":${value}`);
+    else if (args[i - 1] === '--memory') limits.push(`"memory_mb":${value}`);
+    else if (args[i - 1] === '--steps') limits.push(`"steps":${value}`);
+    else return undefined;
+  }
+  if (limits.length > 0) fields.push(`"limits":{${limits.join()}}`);
+  return `{${fields.join()}}`;
+}
+
+// An empty entry point is a request without one; an input that is no object is refused before it is a job's.
+const OTHERWISE = { '["--entry", ""]': 'the request has its default then' };
+
+const names = readdirSync(folder).filter((name) => name.endsWith('.js')).sort();
+let service;
+before(async () => { service = await serve(); });
+after(async () => {
+  await service?.stop();
+  assert.deepEqual(service.exit, { status: 0, signal: null }, service.text);
+});
+
+describe('hostile scripts', { concurrency: 2 }, () => {
+  for (const name of names) {
+    const source = readFileSync(join(folder, name), 'utf8'), header = readHeader(source);
+    const body = requestOf(source, optionsOf(header));
+    const skip = body === undefined ? 'not what a request can say' : OTHERWISE[header.options] ?? false;
+    test(name, { todo: header.bug ?? false, skip }, async () => {
+      const { status, json } = await ask(service, 'POST', '/execute', { body, user: name.replaceAll(/[^a-z0-9-]/g, '-') });
+      const came = json.status === 'completed' ? 'completed' : json.error_code;
+      const expected = expectedOutcomes(header.expect).map((outcome) => outcome.split(' ').at(-1));
+      assert.ok(expected.includes(came), `${status} ${came}, not ${header.expect}: ${json.error ?? json.detail}`);
+      if (status !== 200) return;
+      assert.ok(json.usage.wall_us < (JSON.parse(body).timeout * 1e6) + SLACK_US);
+      assert.ok(json.usage.memory_peak_bytes <= (JSON.parse(body).limits?.memory_mb ?? 128) * 2 ** 20);
+      if (header.output !== undefined && came === 'completed') assert.deepEqual(json.output, JSON.parse(header.output));
+    });
+  }
+});
+
+test('and the service serves on', async () => {
+  assert.deepEqual((await completed(service, { script: 'function main() { return { ok: true } }' })).output, { ok: true });
+});
