@@ -1,6 +1,7 @@
 // The whole service measured over loopback, load generator on the same machine.
 // node bench/service.mjs build/neocompute [--short] [--only NAME[,NAME]] [--rounds N] [--soak MINUTES]
-// Cases: trivial, peers, fairness, memory, soak, million, secrets, fetch. Each prints a table and which goals it met.
+// Cases: trivial, peers, fairness, memory, soak, million, secrets, fetch; profiles, if asked for, of a build with explicit bounds.
+// Each prints a table and which goals it met.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -85,6 +86,20 @@ async function measureTrivial() {
   const us = median(of(results.get(16), (run) => run.total)), p50 = median(of(results.get(1), (run) => run.p50));
   goal(`CPU per request at 16 connections at most 150 us (aim 80): ${us.toFixed(0)}`, us <= 150);
   goal(`p50 at 1 connection at most 1.5 ms: ${p50.toFixed(2)}`, p50 <= 1.5);
+}
+
+/** The same service with threads instead of processes, which only a build with explicit bounds has. */
+async function measureProfiles() {
+  const services = [await serve(binary, scratch, 'process'), await serve(`${binary}-thread`, scratch, 'thread')];
+  const results = await interleaved([1, 16].flatMap((connections) =>
+    services.map((service) => ({ name: `${service.name}, ${connections}`, service, body: trivial, connections }))));
+  for (const service of services) await stop(service);
+  table(['profile, connections', 'requests/s', 'p50 ms', 'p99 ms', 'CPU us/request', 'wrk (apart)'],
+    [...results].map(([name, runs]) => [name, ...latency(runs), show(of(runs, (r) => r.total)), show(of(runs, (r) => r.wrk))]));
+  noise([...results.values()].flat());
+  const total = (name) => of(results.get(name), (run) => run.total);
+  const ratios = total('thread, 16').map((us, i) => us / total('process, 16')[i]); // of the same round
+  goal(`CPU per request of threads at most 1.3 times that of processes: ${show(ratios, 2)}`, median(ratios) <= 1.3);
 }
 
 async function measurePeers() {
@@ -303,11 +318,11 @@ async function measureFetch() {
 
 const count = (list) => Object.fromEntries([...new Set(list)].map((one) => [one, list.filter((other) => other === one).length]));
 
-const cases = { trivial: measureTrivial, peers: measurePeers, fairness: measureFairness, memory: measureMemory, soak: measureSoak, million: measureMillion, secrets: measureSecrets, fetch: measureFetch };
+const cases = { trivial: measureTrivial, peers: measurePeers, fairness: measureFairness, memory: measureMemory, soak: measureSoak, million: measureMillion, secrets: measureSecrets, fetch: measureFetch, profiles: measureProfiles };
 
 console.log(`# the whole service: ${machine()}; ${ROUNDS} interleaved rounds of ${SECONDS} s, median (range)`);
 try {
-  const names = options.only?.split(',') ?? Object.keys(cases);
+  const names = options.only?.split(',') ?? Object.keys(cases).filter((name) => name !== 'profiles'); // of another build
   for (const name of names) {
     if (!cases[name]) throw new Error(`no case is named ${name}`);
     console.log(`\n## ${name}`);
