@@ -118,20 +118,23 @@ enum result guest_handle_faults(void) {
 
 /* ---- linear memory ---- */
 
+/* Where what is reserved is taken from an enclave's size, a build can have less; no script gets more then. */
+#define RESERVED (ENGINE_BOUNDS_EXPLICIT ? (size_t)ENGINE_RESERVE << 20 : (size_t)GUEST_RESERVE)
+_Static_assert(ENGINE_RESERVE >= 16 && ENGINE_RESERVE <= GUEST_MEMORY_MAX >> 20, "ENGINE_RESERVE: 16 to 1024 MiB");
+
 /* guest_instantiate has reserved it already: a failure there can be reported, one here could not. */
 void wasm_rt_allocate_memory(wasm_rt_memory_t *memory, uint32_t initial_pages, uint32_t max_pages) {
   (void)memory, (void)initial_pages, (void)max_pages;
 }
 
 static enum result reserve(wasm_rt_memory_t *memory) {
-  size_t reserved = ENGINE_BOUNDS_EXPLICIT ? GUEST_MEMORY_MAX : GUEST_RESERVE;
   void *wanted = ENGINE_BOUNDS_EXPLICIT ? NULL : (void *)(uintptr_t)GUEST_BASE;
   int fixed = ENGINE_BOUNDS_EXPLICIT ? 0 : MAP_FIXED_NOREPLACE;
-  void *base = mmap(wanted, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+  void *base = mmap(wanted, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
   if (base == MAP_FAILED) return RESULT_ENGINE_START;
   u32 size = GUEST_INITIAL_PAGES * GUEST_PAGE;
   if (mprotect(base, size, PROT_READ | PROT_WRITE) != 0) {
-    munmap(base, reserved);
+    munmap(base, RESERVED);
     return RESULT_ENGINE_START;
   }
   *memory = (wasm_rt_memory_t){
@@ -142,7 +145,7 @@ static enum result reserve(wasm_rt_memory_t *memory) {
 uint32_t wasm_rt_grow_memory(wasm_rt_memory_t *memory, uint32_t pages) {
   u64 size = (u64)memory->size + (u64)pages * GUEST_PAGE;
   if (pages == 0) return memory->pages;
-  if (size > guest_state.memory_limit || size > GUEST_MEMORY_MAX ||
+  if (size > guest_state.memory_limit || size > GUEST_MEMORY_MAX || size > RESERVED ||
       mprotect(memory->data + memory->size, (size_t)pages * GUEST_PAGE, PROT_READ | PROT_WRITE) != 0) {
     guest_state.growth_refused = true;
     return UINT32_MAX;
@@ -164,7 +167,7 @@ void guest_shrink(u32 size) {
 }
 
 void wasm_rt_free_memory(wasm_rt_memory_t *memory) {
-  if (memory->data != NULL) munmap(memory->data, ENGINE_BOUNDS_EXPLICIT ? GUEST_MEMORY_MAX : GUEST_RESERVE);
+  if (memory->data != NULL) munmap(memory->data, RESERVED);
   *memory = (wasm_rt_memory_t){0};
 }
 

@@ -348,10 +348,12 @@ enum result channel_read(struct channel *c) {
   if (room > limit) room = limit;
   union control control;
   struct iovec part = {c->in.data + c->in.end, room < READ_MOST ? room : READ_MOST};
-  struct msghdr message = {
-      .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  if (!pass_by_number) message.msg_control = &control, message.msg_controllen = sizeof control.bytes;
+  /* Gramine refuses flags that it does not know. */
+  const int flags = pass_by_number ? MSG_DONTWAIT : MSG_CMSG_CLOEXEC | MSG_DONTWAIT;
   ssize_t n;
-  while ((n = recvmsg(c->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT)) < 0 && errno == EINTR) continue;
+  while ((n = recvmsg(c->fd, &message, flags)) < 0 && errno == EINTR) continue;
   if (n < 0) return errno == EAGAIN ? RESULT_OK : RESULT_PEER_LOST;
   if (n == 0) return RESULT_PEER_LOST;
   c->in.end += (size_t)n;
