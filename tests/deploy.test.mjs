@@ -42,7 +42,7 @@ const ARGV0 = '/usr/local/bin/neocompute-marble';
 // The keys that manifest-syntax.rst has and that this file may use.
 const GRAMINE = {
   libos: ['entrypoint'], loader: ['argv', 'env', 'gid', 'log_level', 'uid'], fs: ['mounts'],
-  sys: ['disallow_subprocesses', 'enable_extra_runtime_domain_names_conf', 'enable_sigterm_injection'],
+  sys: ['disallow_subprocesses', 'enable_extra_runtime_domain_names_conf', 'enable_sigterm_injection', 'experimental__enable_flock'],
   sgx: ['allowed_files', 'debug', 'edmm_enable', 'enclave_size', 'isvprodid', 'isvsvn', 'max_threads', 'remote_attestation', 'trusted_files'],
 };
 
@@ -80,7 +80,7 @@ describe('deploy/gramine', () => {
     debug: (m) => { m.sgx.debug = true; },
     'insecure arguments': (m) => { m.loader.insecure__use_cmdline_argv = true; },
     'a file policy': (m) => { m.sgx.file_check_policy = 'allow_all_but_log'; },
-    'a program that is not measured': (m) => { m.sgx.trusted_files = m.sgx.trusted_files.filter((f) => !f.endsWith('/neocompute')); },
+    'a program that is not measured': (m) => { m.sgx.trusted_files = m.sgx.trusted_files.filter((f) => !f.endsWith('/neocompute-thread')); },
     'an allowed library': (m) => { m.sgx.allowed_files.push('file:/build/evil.so'); },
     'a variable of the host': (m) => { m.loader.env.LD_PRELOAD = { passthrough: true }; },
     'simulation of the host\'s choice': (m) => { m.loader.env.OE_SIMULATION = { passthrough: true }; },
