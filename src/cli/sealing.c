@@ -1,5 +1,7 @@
 #include "cli/sealing.h"
 
+#include <unistd.h>
+
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/entropy.h"
@@ -12,6 +14,7 @@
 #include "evidence/evidence.h"
 
 #define NONCE_SIZE 32u
+#define TRIES 5
 #define INFO "neocompute-secret-seal-v1"
 #define INPUT_INFO "neocompute-sealed-input-v1" /* its NUL is part of it, as of the next */
 #define ANSWER_KEY "neocompute-sealed-output-key-v1"
@@ -26,6 +29,11 @@ static bool ask_attestation(const struct client *c, const uint8_t nonce[NONCE_SI
   base64_put_url(&path, span_of(nonce, NONCE_SIZE));
   buf_put_u8(&path, 0);
   bool good = !path.bad && client_ask(c, "GET", (const char *)path.data, NULL, NULL, reply) == RESULT_OK;
+  for (int tries = 0; good && reply->status == 429 && tries < TRIES; tries++) { /* each caller has one a second */
+    buf_free(&reply->body);
+    sleep(1);
+    good = client_ask(c, "GET", (const char *)path.data, NULL, NULL, reply) == RESULT_OK;
+  }
   buf_free(&path);
   if (!good || reply->status == 200) return good;
   cli_complain(c->verb, "%s/attestation answers %ld", c->url, reply->status);

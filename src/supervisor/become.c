@@ -29,6 +29,7 @@ void supervisor_become_child(int argc, char **argv) {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     prctl(PR_SET_NAME, processes[i].name + sizeof "neocompute:", 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN); /* the supervisor's, though it may be sent to all */
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
     /* Not exit: in the fence nothing of what the C library does then is of use. */
     _exit(processes[i].main(&(struct sandbox_place){SANDBOX_SOCKET, (sandbox_set)held, true}));
