@@ -167,7 +167,7 @@ void broker_stage_put_identity(struct buf *b) {
                                                .isolation = span_text("process"),
                                                .tee = span_text("sim"),
                                                .attested = span_text("{}"),
-                                               .limits = span_text("{}")});
+                                               .stores = span_text("[]")});
 }
 
 void broker_stage_open(struct broker_stage *s, enum broker_stage_step step) {

@@ -66,6 +66,12 @@ static void put_isolation(struct buf *b, const struct broker *broker) {
   buf_put_u8(b, '}');
 }
 
+/* Of secrets: which there are, and which rows they read. */
+static void put_stores(struct buf *b, const struct broker *broker) {
+  buf_put_text(b, ",\"secrets\":");
+  buf_put_span(b, broker->ready ? broker->identity.stores : span_text("[]"));
+}
+
 /* Every limit of the contract. */
 static void put_limits(struct buf *b, const struct broker *broker) {
   const struct {
@@ -123,6 +129,7 @@ void about_info(struct call *call) {
   if (b->ready) text_put_hex(&body, span_of(b->identity.attestation, sizeof b->identity.attestation));
   buf_put_u8(&body, '"');
   put_isolation(&body, b);
+  put_stores(&body, b);
   put_limits(&body, b);
   put_statistics(&body, b);
   buf_put_u8(&body, '}');

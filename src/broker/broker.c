@@ -92,6 +92,7 @@ static bool take_identity(struct broker *b, struct span body) {
   b->identity.isolation = m.isolation;
   b->identity.tee = m.tee;
   b->identity.attested = m.attested;
+  b->identity.stores = m.stores;
   b->identity.worker_fences = m.worker_fences;
   b->identity.attested_at = m.attested_at;
   memcpy(b->identity.attestation, m.attestation, sizeof b->identity.attestation);

@@ -263,7 +263,7 @@ struct broker {
   bool encrypt_always;
   struct {
     struct buf text; /* owns what the spans point to */
-    struct span engine, isolation, tee, attested;
+    struct span engine, isolation, tee, attested, stores;
     sandbox_set worker_fences;
     uint8_t attestation[32];
     uint64_t attested_at, kept_until_ms;

@@ -122,15 +122,13 @@ enum result identity_adopt(struct identity *id, struct span document, struct spa
   return RESULT_OK;
 }
 
-void identity_describe(const struct identity *id, struct buf *limits, struct wire_identity *m) {
-  put_limits(limits);
+void identity_describe(const struct identity *id, struct wire_identity *m) {
   *m = (struct wire_identity){.engine = span_of(id->engine, sizeof id->engine),
                               .isolation = buf_span(&id->isolation),
                               .tee = span_text(id->provider->tee),
                               .worker_fences = id->fences,
                               .attested = buf_span(&id->attested),
-                              .attested_at = id->attested_at,
-                              .limits = buf_span(limits)};
+                              .attested_at = id->attested_at};
   memcpy(m->attestation, id->attestation, sizeof m->attestation);
 }
 

@@ -44,6 +44,6 @@ enum result must_use identity_put_document(const struct identity *id, const uint
                                            struct buf *document, uint8_t report_data[ATTEST_REPORT_DATA]);
 /* This is the document from now on. On failure the one before it stays. */
 enum result must_use identity_adopt(struct identity *id, struct span document, struct span evidence, uint64_t now);
-/* The IDENTITY message. `limits` holds the text of one of its members. */
-void identity_describe(const struct identity *id, struct buf *limits, struct wire_identity *m);
+/* The IDENTITY message, but for the stores of secrets. */
+void identity_describe(const struct identity *id, struct wire_identity *m);
 void identity_clear(struct identity *id);

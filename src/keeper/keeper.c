@@ -99,12 +99,14 @@ static void log_identity(const char *event, const struct wire_identity *m) {
 static void tell_identity(struct keeper *k, void (*put)(struct buf *b, const struct wire_identity *m),
                           const char *event) {
   struct wire_identity m;
-  struct buf limits = buf_new(1024);
-  identity_describe(&k->identity, &limits, &m);
+  struct buf stores = buf_new(1024);
+  secrets_describe(k->secrets, &stores);
+  identity_describe(&k->identity, &m);
+  m.stores = buf_span(&stores);
   put(&k->message, &m);
   tell_broker(k, &k->message);
   log_identity(event, &m);
-  buf_free(&limits);
+  buf_free(&stores);
 }
 
 /* The first message on the broker's link, as soon as there are a link, a worker and evidence. */

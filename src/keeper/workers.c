@@ -8,6 +8,8 @@
 #define OUTGOING_MAX (6u * (WIRE_FETCHED_MAX + 1024u)) /* responses that a worker has not read */
 #define START_MS 10000                                 /* from SPAWN to READY; milliseconds on a quiet machine */
 
+#define STARTING_MAX 16u /* at a time: of a thousand that start at once, some would not be ready in time */
+
 /* RESTORING: its job is done, and the supervisor is to give it its priority back, or to end it. */
 enum place { FREE, STARTING, IDLE, BUSY, RESTORING, DYING, PLACES };
 
@@ -52,7 +54,7 @@ static void balance(struct workers *w) {
   const uint32_t wanted = w->waiting > w->idle ? w->waiting : w->idle;
   for (;;) {
     const uint32_t coming = w->in[STARTING] + w->in[IDLE] + w->in[RESTORING];
-    if (w->held || coming >= wanted || coming + w->in[BUSY] >= w->most) return;
+    if (w->held || w->in[STARTING] >= STARTING_MAX || coming >= wanted || coming + w->in[BUSY] >= w->most) return;
     struct worker *k = free_slot(w);
     if (k == NULL) return; /* as many as that are dying: their ends come first */
     conversation_begin(&k->talk);
@@ -127,6 +129,7 @@ static void hear_ready(struct worker *k) {
   w->failures = 0;
   move_to(k, IDLE);
   w->hooks.idle(w->hooks.context);
+  balance(w); /* one fewer is starting */
 }
 
 static void hear_done(struct worker *k, const struct wire_done *done) {

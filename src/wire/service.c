@@ -35,7 +35,7 @@ static const struct field identity_fields[] = {
     FIELD(BLOCK, wire_identity, engine),        FIELD(BLOCK, wire_identity, isolation),
     FIELD(BLOCK, wire_identity, tee),           FIELD(U32, wire_identity, worker_fences),
     FIELD(BYTES32, wire_identity, attestation), FIELD(BLOCK, wire_identity, attested),
-    FIELD(U64, wire_identity, attested_at),     FIELD(BLOCK, wire_identity, limits)};
+    FIELD(U64, wire_identity, attested_at),     FIELD(BLOCK, wire_identity, stores)};
 
 static const struct field stored_fields[] = {FIELD(U64, wire_stored, ticket), FIELD(BLOCK, wire_stored, sealed)};
 

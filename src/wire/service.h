@@ -218,7 +218,7 @@ struct wire_identity {
   uint8_t attestation[32]; /* SHA-256 of the current document */
   struct span attested;    /* the JSON that GET /attestation answers */
   uint64_t attested_at;    /* Unix seconds */
-  struct span limits;      /* canonical JSON of the default limits */
+  struct span stores;      /* of secrets: JSON array of {"store", "format"} (secrets_describe) */
 };
 
 /* STORED: the sealed record of a job that runs, to be stored: at once if the job is asynchronous, else once it has run

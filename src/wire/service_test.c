@@ -198,7 +198,7 @@ static const struct wire_cancel sample_cancel = {7, RESULT_CANCELLED};
 static const struct wire_interrupt sample_interrupt = {1, {2, 3}, {4, 5}, TEXT("sealed")};
 static const struct wire_attest sample_attest = {1, TEXT("nonce of 16 byte")};
 static const struct wire_identity sample_identity = {TEXT("engine"), TEXT("process"), TEXT("sim"), 3,
-                                                     {9, 8},         TEXT("{}"),      UINT64_MAX,  TEXT("{\"a\":1}")};
+                                                     {9, 8},         TEXT("{}"),      UINT64_MAX,  TEXT("[]")};
 static const struct wire_stored sample_stored = {UINT64_MAX, TEXT("")};
 static const struct wire_logged sample_logged = {2, 4, TEXT("hello")};
 static const struct wire_ended sample_ended = {3, RESULT_CANCELLED, TEXT("{}"), TEXT("sealed"), 4, 5, 6};
@@ -253,8 +253,8 @@ static void test_fields(void **state) {
   assert_int_equal(identity.worker_fences, 3);
   assert_memory_equal(identity.attestation, sample_identity.attestation, 32);
   assert_true(span_is(identity.attested, "{}"));
+  assert_true(span_is(identity.stores, "[]"));
   assert_true(identity.attested_at == UINT64_MAX);
-  assert_true(span_is(identity.limits, "{\"a\":1}"));
   struct wire_ended ended;
   wire_put_ended(&b, &sample_ended);
   assert_true(wire_get_ended(body_of(&b), &ended));

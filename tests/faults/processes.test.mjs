@@ -70,12 +70,12 @@ describe('a worker', () => {
   test('stopped: the keeper\'s clock ends the job, and the worker', async () => {
     const service = await serve({ state: scratch() });
     try {
-      const stuck = execute(service, { script: endless, timeout: 1 });
+      const stuck = execute(service, { script: endless, timeout: 4 });
       const { pid } = await busyWorker(service);
       process.kill(pid, 'SIGSTOP');
       const { json, text } = await stuck;
       assert.deepEqual([json.status, json.error_code], ['failed', 'timeout'], text);
-      await assertVerifies(service, text, { script: endless, timeout: '1' });
+      await assertVerifies(service, text, { script: endless, timeout: '4' });
       await until(() => !processes(service).some((process) => process.pid === pid), 'its end');
       await completed(service, { script: fine });
     } finally { await service.stop(); }

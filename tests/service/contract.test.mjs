@@ -185,6 +185,7 @@ describe('operations', () => {
 
   test('info: the limits that hold, and the reference\'s statistics', async () => {
     const { json } = await get('/info', { user: null });
+    assert.deepEqual(json.secrets, [{ store: 'embedded', format: 'sealed-v1' }]);
     assert.deepEqual(json.limits, {
       script_bytes: 102400, input_bytes: 1048576, request_bytes: 1310720, secret_refs: 10, secret_bytes: 65536, secrets_per_user: 1000, secrets_bytes_per_user: 4194304, hosts: 32, output_bytes: 1048576, log_entries: 100,
       log_entry_bytes: 4096, jobs_per_user: 5, jobs_waiting: 256, jobs_running: 6, wait_ms: 10000, timeout_ms: 30000, timeout_ms_max: 120000,
