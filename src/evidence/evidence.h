@@ -26,8 +26,8 @@ struct evidence_verdict {
   const char *problem;           /* why RESULT_NOT_VERIFIED, a sentence (maybe the report's); NULL otherwise */
 };
 
-/* What the reply says, line by line, for people; nothing is checked. RESULT_NOT_VERIFIED if it cannot be read (what could
- * be is in `out`), RESULT_NO_MEMORY. */
+/* What the reply says, line by line, for people; nothing is checked. RESULT_NOT_VERIFIED if it cannot be read (what
+ * could be is in `out`), RESULT_NO_MEMORY. */
 enum result must_use evidence_show(struct span reply, struct buf *out);
 
 /* Reads an attestation reply (GET /attestation) and checks that its evidence binds its document, and that the policy

@@ -20,8 +20,8 @@ struct prepared {
   int metrics; /* -1: none */
 };
 
-/* Sets auth.mode and attest.provider in `config` to what was decided, and takes keys out of `environment`. RESULT_CONFIG_INVALID and a
- * sentence in `problem`. `out` is to be freed in either case. */
+/* Sets auth.mode and attest.provider in `config` to what was decided, and takes keys out of `environment`.
+ * RESULT_CONFIG_INVALID and a sentence in `problem`. `out` is to be freed in either case. */
 enum result must_use prepare(struct prepared *out, struct config *config, char **environment, struct buf *problem);
 /* Once others hold them. */
 void prepare_close_listeners(struct prepared *p);
