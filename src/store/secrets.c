@@ -19,6 +19,7 @@ struct work {
   const struct secret_kind *kind;
   uint32_t index;
   uint64_t now_s;
+  struct span audited; /* user of the audit rows that were written */
   struct rows *rows;
 };
 
@@ -51,6 +52,10 @@ static bool is_one(struct span text) {
   return number_of(text) == 1;
 }
 
+static void bind_text(sqlite3_stmt *s, int at, struct span text) {
+  sqlite3_bind_text64(s, at, text.len > 0 ? (const char *)text.data : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
 /* Binds the statement's first `count` values, as what they are. */
 static sqlite3_stmt *bind(const struct work *w, enum statement id, uint32_t count) {
   sqlite3_stmt *s = w->db->statements[id];
@@ -59,8 +64,7 @@ static sqlite3_stmt *bind(const struct work *w, enum statement id, uint32_t coun
     if (w->kind->values[i] == 'n')
       db_bind_number(s, (int)i + 1, number_of(value));
     else
-      sqlite3_bind_text64(s, (int)i + 1, value.len > 0 ? (const char *)value.data : "", value.len, SQLITE_STATIC,
-                          SQLITE_UTF8);
+      bind_text(s, (int)i + 1, value);
   }
   return s;
 }
@@ -177,9 +181,15 @@ static enum result audit(struct work *w) {
   sqlite3_stmt *s = bind(w, S_AUDIT_INSERT, 7);
   db_bind_number(s, 6, is_one(w->s.values[5]));
   db_bind_number(s, 8, w->now_s);
-  enum result r = db_run(w->db, S_AUDIT_INSERT);
-  if (r != RESULT_OK) return r;
-  s = bind(w, S_AUDIT_TRIM, 1);
+  w->audited = w->s.values[0];
+  return db_run(w->db, S_AUDIT_INSERT);
+}
+
+/* Once for all that a query audits, which is of one user. */
+static enum result trim_audits(struct work *w) {
+  if (w->audited.len == 0) return RESULT_OK;
+  sqlite3_stmt *s = w->db->statements[S_AUDIT_TRIM];
+  bind_text(s, 1, w->audited);
   db_bind_number(s, 2, STORE_AUDITS_OF_USER);
   return db_run(w->db, S_AUDIT_TRIM);
 }
@@ -242,6 +252,7 @@ static enum result run_all(struct work *w, struct span statements) {
     if (!take_statement(&c, &w->s)) return RESULT_SECRET_STORE_UNAVAILABLE;
     r = run_one(w);
   }
+  if (r == RESULT_OK) r = trim_audits(w);
   return r == RESULT_OK ? list_rows(w->rows) : r;
 }
 
