@@ -92,7 +92,7 @@ struct sealed {
   struct span input, script;
   struct wire_secret secrets[WIRE_SECRETS_MAX];
   size_t secret_count;
-  uint8_t answer_key[AEAD_KEY];
+  uint8_t answer_key[AEAD_KEY], attestation[HASH_SIZE];
 };
 
 static bool key_is(const struct json_item *item, const char *name) {
@@ -260,6 +260,7 @@ enum result sealed_open(const struct keys *keys, struct sealed_replays *replays,
   if (s == NULL) return RESULT_NO_MEMORY;
   s->plain = buf_new(PLAIN_MAX);
   s->text = buf_new(PLAIN_MAX + 1);
+  memcpy(s->attestation, request->attestation, HASH_SIZE);
   enum result r =
       read_message(request->message, &m) ? open_message(keys, replays, request, &m, s) : RESULT_SEALED_INPUT_REJECTED;
   free_message(&m);
@@ -325,7 +326,7 @@ enum result sealed_put_output(const struct sealed *s, const uint8_t *recipient, 
                               const uint8_t job[16], struct span plain, struct buf *out) {
   uint8_t aad_memory[HASH_SIZE + 16];
   struct buf aad = buf_fixed(aad_memory, sizeof aad_memory);
-  buf_put(&aad, attestation, HASH_SIZE);
+  buf_put(&aad, recipient != NULL ? attestation : s->attestation, HASH_SIZE);
   buf_put(&aad, job, 16);
   enum result r = recipient != NULL ? answer_recipient(recipient, buf_span(&aad), plain, out)
                                     : answer_sender(s, buf_span(&aad), plain, out);

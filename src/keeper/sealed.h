@@ -38,8 +38,8 @@ size_t sealed_secrets(const struct sealed *s, const struct wire_secret **out);
 /* Wipes. NULL is fine. */
 void sealed_free(struct sealed *s);
 
-/* Appends `sealed_output`, a JSON object, which only the sender of `s` can open; or, if `recipient` is not NULL, only
- * the holder of that X25519 key (`s` may then be NULL). RESULT_SEALED_INVALID if the recipient is no key that can be
- * sealed to, RESULT_NO_MEMORY, RESULT_CRYPTO. */
+/* Appends `sealed_output`, a JSON object, which only the sender of `s` can open, bound to the document that it was
+ * sealed to; or, if `recipient` is not NULL, only the holder of that X25519 key, bound to `attestation` (`s` may then
+ * be NULL). RESULT_SEALED_INVALID if the recipient is no key that can be sealed to, RESULT_NO_MEMORY, RESULT_CRYPTO. */
 enum result must_use sealed_put_output(const struct sealed *s, const uint8_t *recipient, const uint8_t attestation[32],
                                        const uint8_t job[16], struct span plain, struct buf *out);

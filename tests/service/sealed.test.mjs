@@ -63,6 +63,21 @@ describe('an answer that only the caller can read', () => {
     assert.equal(openOutput(stored, opener), inner);
   });
 
+  test('opens for who sealed the input also after the service has new keys', async () => {
+    const own = await serve();
+    try {
+      const old = (await ask(own, 'GET', '/attestation')).json;
+      const script = 'function main(i) { for (const end = Date.now() + 1500; Date.now() < end;); return { sum: i.a + i.b } }';
+      const { message, ...opener } = await sealInput(old, { user: 'alice', content: { input }, script });
+      const across = execute(own, { script, encrypted_input: message, seal_output: true });
+      await until(async () => (await ask(own, 'GET', '/info')).json.statistics.running_jobs === 1, 'the job');
+      own.child.kill('SIGUSR1');
+      const { json: reply } = await across;
+      assert.notEqual(reply.attestation, old.document_sha256); // the receipt has the new key's signature
+      assert.deepEqual(JSON.parse(openOutput(reply, opener)).output, { sum: 42 });
+    } finally { await own.stop(); }
+  });
+
   test('sealed to a key of the caller, for later', async () => {
     const key = await recipient();
     const { json: accepted } = await execute(service, { script: ADD, input, seal_output: true, recipient: key.x, async: true });
