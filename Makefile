@@ -34,7 +34,7 @@ builds: setup
 	$(Q)$(MAKE) --no-print-directory -j2 $(BUILD) $(EXPLICIT)
 
 test: builds format-check
-	$(Q)tools/lint $(BUILD)
+	$(Q)tools/lint $(BUILD) $(EXPLICIT)
 	$(Q)ctest --test-dir $(EXPLICIT) --output-on-failure -j2 --no-tests=error
 	$(Q)ctest --test-dir $(BUILD) --output-on-failure -j2 --no-tests=error
 
@@ -45,8 +45,8 @@ bench: all
 fuzz: setup
 	$(Q)tools/fuzz
 
-lint: all
-	$(Q)tools/lint $(BUILD)
+lint: builds
+	$(Q)tools/lint $(BUILD) $(EXPLICIT)
 
 format:
 	$(Q)clang-format -i $(SOURCES)
