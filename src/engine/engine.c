@@ -40,7 +40,9 @@ static u64 call(struct run *run, u64 function, const u64 *arguments, u32 count) 
   u32 at = GUEST(malloc, count * 8 + 8);
   if (at == 0) return GUEST(JS_ThrowOutOfMemory, run->context);
   memcpy(guest_bytes(at, count * 8), arguments, (size_t)count * 8);
-  return GUEST(JS_Call, run->context, function, VALUE_UNDEFINED, count, at);
+  const u64 value = GUEST(JS_Call, run->context, function, VALUE_UNDEFINED, count, at);
+  GUEST(free, at); /* one for each timer would be a script's memory in the end */
+  return value;
 }
 
 /* ---- what went wrong ---- */
@@ -82,12 +84,13 @@ static void fail(struct run *run, enum result result) {
 
 static bool run_jobs(struct run *run) {
   u32 context_at = host_text(span_text("12345678")); /* room for a pointer */
-  while (GUEST(JS_IsJobPending, run->roots->runtime)) {
+  bool good = true;
+  while (good && GUEST(JS_IsJobPending, run->roots->runtime)) {
     /* A job's exception is its own promise's; only an interrupt or a lack of memory ends the queue. */
-    if ((int32_t)GUEST(JS_ExecutePendingJob, run->roots->runtime, context_at) < 0 && guest_state.interrupt)
-      return false;
+    good = (int32_t)GUEST(JS_ExecutePendingJob, run->roots->runtime, context_at) >= 0 || !guest_state.interrupt;
   }
-  return true;
+  GUEST(free, context_at); /* a script that waits comes here as often as it likes */
+  return good;
 }
 
 enum { PENDING, FULFILLED, REJECTED };
