@@ -300,7 +300,8 @@ describe('a process ends or lies', () => {
 
   test('kill -9 of a worker is the keeper\'s affair', async () => {
     const service = await up();
-    process.kill(children(service.pid).find((pid) => pid !== named(service.pid, 'neocompute: ') && readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('neocompute-worker')), 'SIGKILL');
+    await until(() => named(service.pid, 'neocompute-worker')); // it may not be the program yet
+    process.kill(named(service.pid, 'neocompute-worker'), 'SIGKILL');
     await service.event('standin_gone');
     assert.equal(service.lines.find(({ event }) => event === 'worker_ended').signal, 9);
     assert.equal(children(service.pid).length, 4); // and no zombie
