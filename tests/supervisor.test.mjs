@@ -114,7 +114,7 @@ describe('a start', () => {
     const { status, lines } = await service.ended;
     assert.equal(status, 0);
     const complaints = lines.filter(({ level }) => level === 'error' || level === 'warn').map(({ event }) => event);
-    assert.deepEqual(complaints, ['evidence_simulated']);
+    assert.deepEqual(complaints, ['evidence_simulated'], JSON.stringify(lines));
     assert.deepEqual(all.filter(alive), []);
   });
 

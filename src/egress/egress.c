@@ -193,6 +193,7 @@ static enum result hear_setup(struct egress *e, int socket) {
   uint8_t type = 0;
   struct buf body = buf_new(SETUP_MAX);
   enum result r = msg_receive(socket, &type, &body);
+  if (r == RESULT_IO) r = RESULT_PEER_LOST; /* stopped before it began: no error */
   const bool in_order = service_in_order(SERVICE_SUPERVISOR, SERVICE_EGRESS, type, &e->begun);
   if (r == RESULT_OK && (!in_order || type != WIRE_EGRESS_SETUP)) r = RESULT_PEER_LIED;
   if (r == RESULT_OK) r = set_up(e, buf_span(&body));
