@@ -189,7 +189,7 @@ static int judge(const struct command *c, const struct question *q, struct span 
     put_json(&json, &v, problem, simulated);
   else
     print_text(&v.report, problem, simulated);
-  fwrite(json.data, 1, json.len, stdout);
+  if (json.len > 0) fwrite(json.data, 1, json.len, stdout);
   buf_free(&text);
   buf_free(&json);
   return problem == NULL ? CLI_OK : CLI_FAILED;
