@@ -3,8 +3,12 @@
 #include "base/json.h"
 #include "dispatch/conversation.h"
 #include "keeper/reply.h"
+#include "sandbox/sandbox.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The process profile's, without its system calls. */
+const struct sandbox_profile sandbox_profile = {"process", SANDBOX_ALL, SANDBOX_REQUIRED};
 
 static void check_reply(const struct wire_job *job, const struct wire_done *done, struct span logs) {
   const char *begin = done->result == RESULT_OK ? "{\"job_id\":\"j\",\"status\":\"completed\","
