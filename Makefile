@@ -6,7 +6,7 @@ EXPLICIT := $(BUILD)-explicit
 CMAKE_FLAGS := -G Ninja -DSANITIZE=$(if $(SANITIZE),ON,OFF)
 PREFIX ?= /usr/local
 # What the way of bounding memory could change, and the thread profile; the rest is the same program twice.
-BOUNDED := ^(thread-|service-|(engine|dispatch|conversation|channel_number|inspect|examples|cli|language|hostile|meter|roles)$$|keeper)
+BOUNDED := ^(thread-|service-|(engine|dispatch|conversation|channel_number|inspect|examples|cli|language|hostile|meter|roles|thread)$$|keeper)
 SOURCES := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 Q := @
 

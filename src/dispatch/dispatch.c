@@ -7,8 +7,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define START_MS 10000 /* from exec to READY; milliseconds on a quiet machine */
 
@@ -18,12 +19,6 @@ struct dispatch {
   struct conversation talk;
   struct buf message, outgoing, refusal;
 };
-
-static uint64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
 
 static void close_fd(int *fd) {
   if (*fd >= 0) close(*fd);
@@ -52,7 +47,7 @@ static enum result read_before(struct dispatch *d, uint8_t *out, size_t len, uin
       len -= (size_t)n;
       continue;
     }
-    uint64_t now = now_ms();
+    uint64_t now = clock_monotonic_ms();
     if (now >= deadline) return RESULT_TIMEOUT;
     struct pollfd wait = {.fd = d->socket, .events = POLLIN};
     uint64_t left = deadline - now;
@@ -85,7 +80,7 @@ static enum result receive(struct dispatch *d, uint8_t *type, uint64_t deadline)
 static enum result hear_ready(struct dispatch *d) {
   uint8_t type;
   struct conversation_heard heard;
-  enum result r = receive(d, &type, now_ms() + START_MS);
+  enum result r = receive(d, &type, clock_monotonic_ms() + START_MS);
   if (r == RESULT_IO) return RESULT_SANDBOX_REFUSED; /* it ended before it was ready: that is why it would */
   return r == RESULT_OK ? conversation_hear(&d->talk, type, buf_span(&d->message), &heard) : r;
 }
@@ -140,7 +135,7 @@ static enum result refuse_fetch(struct dispatch *d, const struct wire_fetch *fet
 
 static enum result converse(struct dispatch *d, const struct wire_job *job, const struct dispatch_hooks *hooks,
                             struct wire_done *done) {
-  uint64_t deadline = now_ms() + job->timeout_ms + DISPATCH_GRACE_MS;
+  uint64_t deadline = clock_monotonic_ms() + job->timeout_ms + DISPATCH_GRACE_MS;
   struct conversation_heard heard = {0};
   enum result r = conversation_ask(&d->talk, job);
   if (r == RESULT_OK && msg_send_built(d->socket, &d->outgoing) != RESULT_OK) return RESULT_WORKER_LOST;
@@ -165,12 +160,14 @@ void dispatch_run(struct dispatch *d, const struct wire_job *job, const struct d
     end_worker(d);
     r = start_worker(d);
   }
+  const uint64_t begun_ns = clock_monotonic_ns();
   if (r == RESULT_OK) {
     wire_put_job(&d->outgoing, job);
     r = d->outgoing.bad ? RESULT_NO_MEMORY : converse(d, job, hooks, done);
     wipe(d->outgoing.data, d->outgoing.len);
   }
-  if (r != RESULT_OK) *done = (struct wire_done){.id = job->id, .result = (uint32_t)r};
+  if (r != RESULT_OK)
+    *done = (struct wire_done){.id = job->id, .result = (uint32_t)r, .wall_ns = clock_monotonic_ns() - begun_ns};
   /* A worker that says it cannot be fresh again, or that failed in any way, is not asked twice. */
   if (r != RESULT_OK || !done->reusable) end_worker(d);
 }

@@ -90,6 +90,7 @@ static void test_stops_whatever_hangs(void **state) {
     struct wire_done done = run_for(d, hangs[i], 200);
     if (done.result != RESULT_TIMEOUT) print_error("%s: %s\n", hangs[i], result_name((enum result)done.result));
     assert_int_equal(done.result, RESULT_TIMEOUT);
+    assert_true(done.wall_ns >= 200000000); /* whoever ended it */
     expect_sum(d);
   }
   dispatch_free(d);
@@ -149,6 +150,7 @@ static void test_lies(void **state) {
     if (done.result != lies[i].result) print_error("%s: %s\n", lies[i].lie, result_name((enum result)done.result));
     assert_int_equal(done.result, lies[i].result);
     assert_int_equal(done.output.len, 0);
+    assert_true(done.wall_ns > 0);
     assert_int_equal(run(d, "truth").result, RESULT_OK);
   }
   /* What is left over from one job is not taken for the next one's answer. */

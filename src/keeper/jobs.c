@@ -298,8 +298,10 @@ void jobs_abort(struct jobs *j, void *job_, uint32_t number) {
 
 void jobs_done(struct jobs *j, void *job_, const struct wire_done *done) {
   struct job *job = job_;
+  struct wire_done whole = *done;
+  if (whole.wall_ns == 0) whole.wall_ns = elapsed_ns(job); /* its worker did not live to say */
   job->worker = NULL;
-  finish(job, done);
+  finish(job, &whole);
   jobs_idle(j);
 }
 

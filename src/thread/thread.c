@@ -104,11 +104,12 @@ static void *watch_main(void *unused) {
   return NULL;
 }
 
-/* Between two jobs the watch sleeps on: a later time-out than the one it waits for wakes nobody. */
+/* Between two jobs the watch sleeps on: a later time-out than the one it waits for wakes nobody. Nor does the job that
+ * a worker had not yet begun when it was told to end put its end off. */
 static void strike_at(struct child *c, _Atomic uint64_t *why, uint64_t ns) {
   pthread_mutex_lock(&watch.lock);
+  if (atomic_load(&c->doomed_ns) == 0) c->strikes_ns = ns;
   atomic_store(why, ns);
-  c->strikes_ns = ns;
   if (ns < watch.wakes_ns) pthread_cond_signal(&watch.sooner);
   pthread_mutex_unlock(&watch.lock);
 }

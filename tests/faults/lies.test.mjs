@@ -52,6 +52,7 @@ describe('what is no lie, but no better', () => {
     test(script, async () => {
       const { json, text } = await execute(service, { script, timeout: 1 });
       assert.deepEqual([json.status, json.error_code], ['failed', code], text);
+      assert.ok(json.usage.wall_us > 0, text);
       await assertVerifies(service, text, { script, timeout: '1' });
       await completed(service, { script: 'truth' });
     });

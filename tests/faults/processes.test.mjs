@@ -32,6 +32,7 @@ describe('a worker', () => {
       process.kill(pid, 'SIGKILL');
       const { status, json, text } = await lost;
       assert.deepEqual([status, json.status, json.error_code], [200, 'failed', 'worker_lost'], text);
+      assert.ok(json.usage.wall_us > 0, text);
       await assertVerifies(service, text, { script: endless });
       await completed(service, { script: fine });
       assert.deepEqual((await ended(service, await neighbour, { user: 'bob' })).json.output, { result: 7 });
