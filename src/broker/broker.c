@@ -509,6 +509,11 @@ static void tear_down(struct broker *b) {
   link_free(b->keeper);
   link_free(b->supervisor);
   auth_free(b->auth);
+  struct table *tables[] = {b->by_ticket, b->by_id, b->by_key, b->asked, b->secret_calls};
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) table_free(tables[i]);
+  admission_free(b->admission);
+  config_free(b->config);
+  buf_free(&b->identity.text);
   buf_free(&b->tls_text);
   buf_free(&b->outgoing);
   if (b->loop != NULL) event_base_free(b->loop);
