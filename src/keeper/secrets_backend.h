@@ -9,6 +9,7 @@
 #pragma once
 
 #include "keeper/secrets.h"
+#include "keeper/secrets_cache.h"
 #include "wire/statements.h"
 
 enum secrets_format {
@@ -23,6 +24,8 @@ struct secrets_backend {
    * is asked for: up to 10 FIND with as many POLICIES (those of a SECRETS_REFERENCE one); ALL; AUDITS; up to 10 AUDIT.
    * Each of these queries may be carried out in parts; its answer is RESULT_OK only if all of it was done. */
   bool writable;
+  /* Of what it answered; `ask` drops what it writes. The backend's own. NULL: others may write to it. */
+  struct secrets_cache *cache;
   /* The statements are the caller's until this returns; at most query->timeout_ms may pass until the answer (ticket is
    * not used). `answer` comes exactly once, from the loop and never from within this call, unless `forget` comes first;
    * its rows have the index of their statement in the query. RESULT_SECRET_STORE_UNAVAILABLE for whatever is wrong with

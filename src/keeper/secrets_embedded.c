@@ -30,6 +30,16 @@ static struct pending *take(struct embedded *e, uint64_t ticket) {
   return p;
 }
 
+static enum result drop_written(struct secrets_cache *cache, const struct wire_query *query) {
+  enum result r = RESULT_OK;
+  for (uint32_t i = 0; r == RESULT_OK && i < query->count; i++) {
+    const struct wire_statement *m = &query->statements[i];
+    if (m->statement == STATEMENT_WRITE || m->statement == STATEMENT_REMOVE || m->statement == STATEMENT_USE)
+      r = secrets_cache_drop(cache, m->values[0], m->values[1]);
+  }
+  return r;
+}
+
 static enum result ask(struct secrets_backend *b, const struct wire_query *query, secrets_rows *answer, void *context,
                        uint64_t *ticket) {
   struct embedded *e = of(b);
@@ -37,9 +47,12 @@ static enum result ask(struct secrets_backend *b, const struct wire_query *query
   struct pending *p = malloc(sizeof *p);
   if (p == NULL) return RESULT_NO_MEMORY;
   m.ticket = ++e->last;
-  wire_put_query(&e->message, WIRE_STORE_QUERY, &m);
-  enum result r = e->ask_store(e->context, &e->message);
-  buf_clear(&e->message);
+  enum result r = drop_written(b->cache, query);
+  if (r == RESULT_OK) {
+    wire_put_query(&e->message, WIRE_STORE_QUERY, &m);
+    r = e->ask_store(e->context, &e->message);
+    buf_clear(&e->message);
+  }
   if (r != RESULT_OK) {
     free(p);
     return r;
@@ -57,6 +70,7 @@ static void forget(struct secrets_backend *b, uint64_t ticket) {
 static void free_embedded(struct secrets_backend *b) {
   struct embedded *e = of(b);
   while (e->first != NULL) forget(b, e->first->ticket);
+  secrets_cache_free(b->cache);
   buf_free(&e->message);
   free(e);
 }
@@ -73,8 +87,12 @@ enum result secrets_embedded_new(const struct secrets_setup *setup, struct secre
   e->ask_store = setup->ask_store;
   e->context = setup->context;
   e->message = buf_new(SERVICE_ANSWER_MAX + MSG_HEADER);
-  *out = &e->backend;
-  return RESULT_OK;
+  enum result r = secrets_cache_new(&e->backend.cache);
+  if (r == RESULT_OK)
+    *out = &e->backend;
+  else
+    free_embedded(&e->backend);
+  return r;
 }
 
 /* An answer that is not waited for any more is no fault; one to what was never asked is. */

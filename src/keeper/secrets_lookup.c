@@ -1,7 +1,7 @@
 /*
- * What a job gets of its user's secrets. Stores are asked in order for what is not found yet; what was found is opened
- * and its policy evaluated; then the accesses are counted and written down; then the job is answered. Whatever is
- * amiss, it gets nothing, and that is written down.
+ * What a job gets of its user's secrets. Stores are asked in order for what is not found yet, or were before and what
+ * they had is still known; what was found is opened and its policy evaluated; then the accesses are counted and written
+ * down; then the job is answered. Whatever is amiss, it gets nothing, and that is written down.
  */
 #include "keeper/secrets_state.h"
 
@@ -42,9 +42,10 @@ struct lookup {
   struct buf user_id, agent;
   struct wanted wanted[WIRE_SECRETS_MAX];
   size_t count;
-  size_t store;  /* the one that is being asked */
-  size_t away;   /* the one that did not answer, or NOWHERE */
-  size_t failed; /* the first secret that is refused; the job's result is its; or NOWHERE */
+  size_t store;   /* the one that is being asked */
+  size_t away;    /* the one that did not answer, or NOWHERE */
+  size_t failed;  /* the first secret that is refused; the job's result is its; or NOWHERE */
+  uint64_t drops; /* secrets_cache_drops of the store that is being asked, then */
   unsigned rounds;
   uint8_t asked[WIRE_STATEMENTS_MAX]; /* which secret a statement is about */
   secrets_answer *answer;
@@ -315,6 +316,18 @@ static bool take_rows(struct lookup *l, uint32_t count, struct cursor *rest) {
   return cursor_end(rest);
 }
 
+/* Of an answer that was sound, what a job may have. */
+static void keep_rows(const struct lookup *l, uint32_t count, struct cursor rest) {
+  struct secrets_cache *cache = l->all->stores[l->store]->cache;
+  struct secret_row row;
+  if (cache == NULL) return;
+  for (uint32_t i = 0; i < count && secret_row_read(&rest, query_statements(l->query), query_count(l->query), &row);
+       i++) {
+    const struct wanted *w = &l->wanted[l->asked[row.index]];
+    if (w->result == RESULT_OK) secrets_cache_put(cache, buf_span(&l->user_id), w->name, &row, l->drops);
+  }
+}
+
 static bool is_missing(const struct wanted *w) {
   return w->store == NOWHERE && w->result == RESULT_OK;
 }
@@ -342,9 +355,11 @@ static void store_failed(struct lookup *l, enum result why) {
 
 static void on_found(void *context, enum result result, uint32_t rows, struct cursor *rest) {
   struct lookup *l = context;
+  const struct cursor all = *rest;
   if (result != RESULT_OK && result != RESULT_NO_MEMORY) result = RESULT_SECRET_STORE_UNAVAILABLE;
   if (result == RESULT_OK && !take_rows(l, rows, rest)) result = RESULT_SECRET_STORE_UNAVAILABLE;
   if (result != RESULT_OK) return store_failed(l, result);
+  keep_rows(l, rows, all);
   for (size_t i = 0; i < l->count; i++)
     if (l->wanted[i].store == l->store && l->all->stores[l->store]->format == SECRETS_REFERENCE)
       judge_reference(l, &l->wanted[i]);
@@ -361,9 +376,22 @@ static void put_find(struct lookup *l, enum secret_statement statement) {
   }
 }
 
+/* What the store at hand answered somebody before. */
+static void recall(struct lookup *l) {
+  const struct secrets_cache *cache = l->all->stores[l->store]->cache;
+  struct secret_row row;
+  if (cache == NULL) return;
+  for (size_t i = 0; i < l->count; i++) {
+    struct wanted *w = &l->wanted[i];
+    if (is_missing(w) && secrets_cache_get(cache, buf_span(&l->user_id), w->name, &row)) (void)take_found(l, w, &row);
+  }
+  l->drops = secrets_cache_drops(cache);
+}
+
 static void find(struct lookup *l) {
   query_begin(l->query);
   if (l->store == l->all->store_count) return settle(l);
+  recall(l);
   put_find(l, STATEMENT_FIND);
   if (query_count(l->query) == 0) return settle(l);
   if (l->all->stores[l->store]->format == SECRETS_REFERENCE) put_find(l, STATEMENT_POLICIES);

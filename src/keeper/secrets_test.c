@@ -438,12 +438,15 @@ static void test_one_retry(void **state) {
   put("k", "v", "");
   EMBEDDED->away = 1;
   expect_given("k", "v");
+  serve("embedded", false); /* which knows nothing yet */
   EMBEDDED->refuse = 1;
   expect_given("k", "v");
+  serve("embedded", false);
   EMBEDDED->spare = 1;
   EMBEDDED->away = 1; /* the audit row */
   expect_given("k", "v");
   const unsigned queries = EMBEDDED->queries;
+  serve("embedded", false);
   EMBEDDED->away = 2;
   expect_refused("k", RESULT_SECRET_STORE_UNAVAILABLE, "k: the secret store embedded is away");
   expect_audit(EMBEDDED, "k", "read", "secret_store_unavailable");
@@ -468,6 +471,65 @@ static void test_an_audit_row_that_is_lost(void **state) {
   expect_refused("absent", RESULT_SECRET_NOT_FOUND, "absent: there is no secret of that name");
   EMBEDDED->refuse_audits = false;
   expect_given("k", "v");
+}
+
+/* The embedded store is not asked again for what nobody has written since. */
+static void test_what_is_known(void **state) {
+  (void)state;
+  struct answer a = {0};
+  const struct span names[] = {span_text("k"), span_text("k2")};
+  put("k", "v", "");
+  put("k2", "v2", "");
+  expect_given("k", "v");
+  unsigned queries = EMBEDDED->queries;
+  expect_given("k", "v");
+  assert_int_equal(EMBEDDED->queries - queries, 1); /* which writes it down */
+  expect_audit(EMBEDDED, "k", "read", "");
+  (void)ask_as(&a, USER, names, 2); /* one of them is not known */
+  wait_for(&a.count, 1);
+  assert_string_equal(a.got[0].value, "v");
+  assert_string_equal(a.got[1].value, "v2");
+  a.count = 0;
+  (void)ask_as(&a, "bob", names, 1);
+  wait_for(&a.count, 1);
+  assert_int_equal(a.result, RESULT_SECRET_NOT_FOUND);
+  serve("postgres", false); /* others may write there */
+  put("k", "v", "");
+  expect_given("k", "v");
+  queries = POSTGRES->queries;
+  expect_given("k", "v");
+  assert_int_equal(POSTGRES->queries - queries, 2);
+}
+
+static void test_what_is_known_no_more(void **state) {
+  (void)state;
+  put("k", "v", "");
+  expect_given("k", "v");
+  put("k", "w", "");
+  expect_given("k", "w");
+  assert_int_equal(call(SECRET_POLICY, "k", "{\"services\":[\"other\"]}"), RESULT_OK);
+  expect_refused("k", RESULT_SECRET_FORBIDDEN, "k: forbidden by its policy (services)");
+  put("k", "x", "{\"uses\":2}");
+  expect_given("k", "x");
+  expect_given("k", "x");
+  expect_refused("k", RESULT_SECRET_FORBIDDEN, "k: forbidden by its policy (uses)");
+  put("k", "y", "");
+  expect_given("k", "y");
+  assert_int_equal(call(SECRET_DELETE, "k", ""), RESULT_OK);
+  expect_refused("k", RESULT_SECRET_NOT_FOUND, "k: there is no secret of that name");
+}
+
+/* What was found is on its way while another is written in its place. */
+static void test_written_meanwhile(void **state) {
+  (void)state;
+  struct answer a = {0};
+  put("k", "v", "");
+  EMBEDDED->delay_ms = 20;
+  (void)ask(&a, "k");
+  put("k", "w", "");
+  wait_for(&a.count, 1);
+  EMBEDDED->delay_ms = 0;
+  expect_given("k", "w");
 }
 
 static void test_order_of_stores(void **state) {
@@ -1134,6 +1196,9 @@ int main(void) {
       TEST(test_a_store_that_only_conflicts),
       TEST(test_one_retry),
       TEST(test_an_audit_row_that_is_lost),
+      TEST(test_what_is_known),
+      TEST(test_what_is_known_no_more),
+      TEST(test_written_meanwhile),
       TEST(test_order_of_stores),
       TEST(test_counting_in_two_stores),
       TEST(test_a_store_that_says_nothing),
