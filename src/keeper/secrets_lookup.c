@@ -40,8 +40,6 @@ struct lookup {
   uint64_t ticket, deadline_ns;
   uint8_t user[32], script[HASH_SIZE];
   struct buf user_id, agent;
-  struct wanted wanted[WIRE_SECRETS_MAX];
-  size_t count;
   size_t store;   /* the one that is being asked */
   size_t away;    /* the one that did not answer, or NOWHERE */
   size_t failed;  /* the first secret that is refused; the job's result is its; or NOWHERE */
@@ -50,6 +48,8 @@ struct lookup {
   uint8_t asked[WIRE_STATEMENTS_MAX]; /* which secret a statement is about */
   secrets_answer *answer;
   void *context;
+  size_t count;
+  struct wanted wanted[]; /* as many as were asked for */
 };
 
 /* ---- beginning and end ---- */
@@ -70,7 +70,7 @@ static void lookup_free(struct lookup *l) {
   for (size_t i = 0; i < l->count; i++) forget_found(&l->wanted[i]);
   buf_free(&l->user_id);
   buf_free(&l->agent);
-  wipe(l, sizeof *l);
+  wipe(l, sizeof *l + l->count * sizeof l->wanted[0]);
   free(l);
 }
 
@@ -427,7 +427,7 @@ enum result secrets_ask(struct secrets *s, const struct secrets_request *request
   if (request->count == 0 || request->count > WIRE_SECRETS_MAX) return RESULT_TOO_MANY_SECRETS;
   if (!secrets_user_valid(request->user_id, request->user)) return RESULT_PEER_LIED;
   if (s->outstanding >= SECRETS_OUTSTANDING) return RESULT_BUSY;
-  struct lookup *l = calloc(1, sizeof *l);
+  struct lookup *l = calloc(1, sizeof *l + request->count * sizeof l->wanted[0]);
   if (l == NULL) return RESULT_NO_MEMORY;
   l->all = s;
   enum result r = fill(l, request);

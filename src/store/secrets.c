@@ -9,7 +9,7 @@
 struct work;
 struct secret_kind {
   const char *values, *columns; /* columns "": no rows */
-  bool writes;
+  bool writes, refuses;         /* refuses: it may say no, and then nothing of its query shall be done */
   enum result (*run)(struct work *w);
 };
 
@@ -206,14 +206,14 @@ static enum result policies(struct work *w) {
 }
 
 static const struct secret_kind kinds[] = {
-    [STORE_SECRET_FIND] = {"tt", "nvtn", false, find},
-    [STORE_SECRET_ALL] = {"t", "tnvtnn", false, all},
-    [STORE_SECRET_WRITE] = {"ttnvn", "", true, write_secret},
-    [STORE_SECRET_REMOVE] = {"tt", "n", true, remove_secret},
-    [STORE_SECRET_USE] = {"tttt", "", true, use},
-    [STORE_SECRET_AUDIT] = {"tttttnt", "", true, audit},
-    [STORE_SECRET_AUDITS] = {"ttnn", "ntttntn", false, audits},
-    [STORE_SECRET_POLICIES] = {"tt", "t", false, policies},
+    [STORE_SECRET_FIND] = {"tt", "nvtn", false, true, find},
+    [STORE_SECRET_ALL] = {"t", "tnvtnn", false, true, all},
+    [STORE_SECRET_WRITE] = {"ttnvn", "", true, true, write_secret},
+    [STORE_SECRET_REMOVE] = {"tt", "n", true, true, remove_secret},
+    [STORE_SECRET_USE] = {"tttt", "", true, true, use},
+    [STORE_SECRET_AUDIT] = {"tttttnt", "", true, false, audit},
+    [STORE_SECRET_AUDITS] = {"ttnn", "ntttntn", false, true, audits},
+    [STORE_SECRET_POLICIES] = {"tt", "t", false, true, policies},
 };
 
 /* ---- queries ---- */
@@ -239,11 +239,15 @@ enum result db_secrets_put(struct buf *b, const struct store_statement *statemen
   return b->bad ? RESULT_NO_MEMORY : RESULT_OK;
 }
 
+static bool have_room(const struct store_statement *s) {
+  for (uint32_t i = 0; i < s->count; i++)
+    if (!has_room(kinds[s->statement].values[i], s->values[i])) return false;
+  return true;
+}
+
 static enum result run_one(struct work *w) {
   w->kind = &kinds[w->s.statement];
-  for (uint32_t i = 0; i < w->s.count; i++)
-    if (!has_room(w->kind->values[i], w->s.values[i])) return RESULT_SECRET_STORE_UNAVAILABLE;
-  return w->kind->run(w);
+  return have_room(&w->s) ? w->kind->run(w) : RESULT_SECRET_STORE_UNAVAILABLE;
 }
 
 static enum result run_all(struct work *w, struct span statements) {
@@ -256,16 +260,21 @@ static enum result run_all(struct work *w, struct span statements) {
   return r == RESULT_OK ? list_rows(w->rows) : r;
 }
 
-static bool any_writes(struct span statements) {
+/* Whether it may write something and then say no. A fault takes back the whole transaction; audit rows, which are most
+ * of what is written, say no at once or not at all. */
+static bool may_stop_halfway(struct span statements) {
   struct store_statement s;
-  for (struct cursor c = cursor_of(statements); !cursor_end(&c) && take_statement(&c, &s);)
-    if (kinds[s.statement].writes) return true;
-  return false;
+  bool writes = false, refuses = false;
+  for (struct cursor c = cursor_of(statements); !cursor_end(&c) && take_statement(&c, &s);) {
+    writes |= kinds[s.statement].writes;
+    refuses |= kinds[s.statement].refuses || !have_room(&s);
+  }
+  return writes && refuses;
 }
 
-/* What only reads has nothing to take back. */
+/* A savepoint costs a copy of each page that is written. */
 static enum result run_within(struct work *w, struct span statements) {
-  if (!any_writes(statements)) return run_all(w, statements);
+  if (!may_stop_halfway(statements)) return run_all(w, statements);
   enum result r = db_run(w->db, S_SAVEPOINT);
   if (r != RESULT_OK) return r;
   r = run_all(w, statements);

@@ -266,6 +266,23 @@ static void test_all_or_none(struct store *s) {
 }
 ON_BOTH(test_all_or_none)
 
+static void test_all_audits_or_none(struct store *s) {
+  static char agent[STORE_TEXT_MAX + 2];
+  memset(agent, 'a', sizeof agent - 1);
+  const struct store_statement some[] = {
+      statement(STORE_SECRET_AUDIT, VALUES("alice", "key", "read", "", "one", "1", "")),
+      statement(STORE_SECRET_AUDIT, VALUES("alice", "key", "read", "", "two", "1", "")),
+      statement(STORE_SECRET_AUDIT, VALUES("alice", "key", "read", "", agent, "1", "")),
+  };
+  assert_int_equal(ask_all(s, some, 3), RESULT_SECRET_STORE_UNAVAILABLE);
+  MUST(s, AUDITS, "alice", "key", "0", "10");
+  assert_int_equal(got.count, 0);
+  assert_int_equal(ask_all(s, some, 2), RESULT_OK);
+  MUST(s, AUDITS, "alice", "key", "0", "10");
+  assert_rows(1, "0|2|read||two|1|\n0|1|read||one|1|\n");
+}
+ON_BOTH(test_all_audits_or_none)
+
 /* In a group, among jobs, each stands for itself. */
 static void test_neighbours(struct store *s) {
   struct got gots[30] = {0};
@@ -573,6 +590,7 @@ int main(void) {
       cmocka_unit_test(test_audit_both),
       cmocka_unit_test(test_audit_is_bounded),
       cmocka_unit_test(test_all_or_none_both),
+      cmocka_unit_test(test_all_audits_or_none_both),
       cmocka_unit_test(test_neighbours_both),
       cmocka_unit_test(test_hostile_values_both),
       cmocka_unit_test(test_no_queries),
