@@ -58,7 +58,7 @@ static struct wire_statement parse(char *line, struct buf *kept) {
 static void run(struct postgres *p, const struct wire_statement *statements, uint32_t count) {
   static uint64_t ticket;
   struct buf b = buf_new(8u << 20);
-  wire_put_query(&b, WIRE_SERVER_QUERY, &(struct wire_query){++ticket, timeout_ms, count, statements});
+  wire_put_query(&b, WIRE_SERVER_QUERY, &(struct wire_query){++ticket, timeout_ms, count, statements, 0});
   if (b.bad || postgres_query(p, span_of(b.data + MSG_HEADER, b.len - MSG_HEADER)) != RESULT_OK) {
     puts("= refused");
     fflush(stdout);

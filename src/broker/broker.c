@@ -371,6 +371,12 @@ static void on_heartbeat(evutil_socket_t fd, short what, void *context) {
   jobs_check_keeper(context);
 }
 
+static void on_later(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  struct broker *b = context;
+  store_hurry(b->store);
+}
+
 static void on_secrets(evutil_socket_t fd, short what, void *context) {
   (void)fd, (void)what;
   secrets_expire(context);
@@ -387,6 +393,7 @@ static enum result make_timers(struct broker *b) {
                 {&b->grace, 0, on_grace_over, 0},
                 {&b->drain, 0, when_drained, 0},
                 {&b->secrets, 0, on_secrets, 0},
+                {&b->later, 0, on_later, 0},
                 {&b->heartbeat, EV_PERSIST, on_heartbeat, 15000},
                 {&b->cleanup, EV_PERSIST, on_cleanup, b->cleanup_ms}};
   for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
@@ -500,8 +507,8 @@ static enum result start(struct broker *b, int socket) {
 static void tear_down(struct broker *b) {
   http_server_free(b->http);
   http_server_free(b->metrics);
-  struct event *events[] = {b->store_event, b->cleanup, b->queue,     b->retry,
-                            b->grace,       b->drain,   b->heartbeat, b->secrets};
+  struct event *events[] = {b->store_event, b->cleanup,   b->queue,   b->retry, b->grace,
+                            b->drain,       b->heartbeat, b->secrets, b->later};
   for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
     if (events[i] != NULL) event_free(events[i]);
   }

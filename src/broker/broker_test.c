@@ -254,7 +254,7 @@ static void attested_for_secreted(void) {
 }
 static void query(struct wire_statement statement, uint32_t count, int longer) {
   struct wire_statement statements[2] = {statement, statement};
-  wire_put_query(&stage.message, WIRE_STORE_QUERY, &(struct wire_query){1, 1000, count, statements});
+  wire_put_query(&stage.message, WIRE_STORE_QUERY, &(struct wire_query){1, 1000, count, statements, 0});
   lengthen(longer);
   say();
 }

@@ -7,6 +7,7 @@
 #include "wire/statements.h"
 
 #define PATIENCE_MS 10000u        /* of a caller */
+#define LATER_US 2000             /* what nobody waits for waits so long for company in the store */
 #define KEEPER_PATIENCE_MS 60000u /* after which a keeper that says nothing is as good as gone */
 #define CALLS_MAX 256u            /* that the keeper has not answered, whoever still waits for them */
 #define CALLS_OF_USER 16u
@@ -256,6 +257,12 @@ static bool read_statements(struct store_statement *statements, uint32_t count, 
   return cursor_end(&rest);
 }
 
+/* If nothing else has the store at work until then. */
+static void do_soon(struct broker *b) {
+  static const struct timeval soon = {0, LATER_US};
+  if (!event_pending(b->later, EV_TIMEOUT, NULL)) event_add(b->later, &soon);
+}
+
 bool secrets_query(struct broker *b, const struct wire_query *m, struct cursor rest) {
   struct store_statement statements[STORE_STATEMENTS_MAX];
   uint8_t users[STORE_STATEMENTS_MAX][2 * DIGEST_SIZE];
@@ -264,8 +271,9 @@ bool secrets_query(struct broker *b, const struct wire_query *m, struct cursor r
   enum result r = RESULT_NO_MEMORY;
   if (q != NULL) {
     *q = (struct query){b, m->ticket};
-    r = store_secrets(b->store, statements, m->count, on_rows, q);
+    r = store_secrets(b->store, statements, m->count, m->later, on_rows, q);
   }
+  if (r == RESULT_OK && m->later) do_soon(b);
   if (r == RESULT_OK) return true;
   free(q);
   if (r != RESULT_BAD_REQUEST) send_rows(&(struct query){b, m->ticket}, RESULT_SECRET_STORE_UNAVAILABLE, NULL, 0);

@@ -306,12 +306,12 @@ static struct wire_statement statement(uint32_t number, uint32_t count, const ch
 }
 
 /* Asks the store; its rows. */
-static struct wire_rows query(uint64_t ticket, const struct wire_statement *statements, uint32_t count,
-                              struct wire_statement *rows, size_t room) {
+static struct wire_rows query_at(bool later, uint64_t ticket, const struct wire_statement *statements, uint32_t count,
+                                 struct wire_statement *rows, size_t room) {
   struct span body;
   struct cursor rest;
   struct wire_rows m;
-  wire_put_query(&stage.message, WIRE_STORE_QUERY, &(struct wire_query){ticket, 1000, count, statements});
+  wire_put_query(&stage.message, WIRE_STORE_QUERY, &(struct wire_query){ticket, 1000, count, statements, later});
   broker_stage_send(stage.keeper, &stage.message);
   assert_true(broker_stage_hear(stage.keeper, WIRE_STORE_ROWS, SOON, &body));
   assert_true(wire_get_rows(body, &m, &rest));
@@ -319,6 +319,23 @@ static struct wire_rows query(uint64_t ticket, const struct wire_statement *stat
   for (uint32_t i = 0; i < m.count; i++) assert_true(wire_get_statement(&rest, &rows[i]));
   assert_true(cursor_end(&rest));
   return m;
+}
+
+static struct wire_rows query(uint64_t ticket, const struct wire_statement *statements, uint32_t count,
+                              struct wire_statement *rows, size_t room) {
+  return query_at(false, ticket, statements, count, rows, room);
+}
+
+/* It is done although nothing else comes. */
+static void test_store_later(void **state) {
+  (void)state;
+  struct wire_statement rows[8] = {{0}};
+  const struct wire_statement read =
+      statement(STATEMENT_AUDIT, 7, (const char *const[]){"alice", "later", "read", "", "", "1", ""});
+  const struct wire_statement audits =
+      statement(STATEMENT_AUDITS, 4, (const char *const[]){"alice", "later", "0", "10"});
+  assert_int_equal(query_at(true, 1, &read, 1, rows, COUNT(rows)).result, RESULT_OK);
+  assert_int_equal(query(2, &audits, 1, rows, COUNT(rows)).count, 1);
 }
 
 static void test_store(void **state) {
@@ -394,6 +411,7 @@ int main(void) {
       TEST(test_outstanding),
       TEST(test_patience),
       TEST(test_store),
+      TEST(test_store_later),
       TEST(test_execute),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

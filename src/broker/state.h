@@ -270,7 +270,7 @@ struct broker {
   } identity;
   struct pace pace; /* of questions for evidence */
   struct wire_gauges gauges;
-  struct event *store_event, *cleanup, *queue, *retry, *grace, *drain, *heartbeat, *secrets;
+  struct event *store_event, *cleanup, *queue, *retry, *grace, *drain, *heartbeat, *secrets, *later;
   struct buf tls_text;
   struct http_tls tls; /* points into tls_text, until the listener has it */
   bool has_tls, said_drained, failed;

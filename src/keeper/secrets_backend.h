@@ -26,6 +26,8 @@ struct secrets_backend {
   bool writable;
   /* Of what it answered; `ask` drops what it writes. The backend's own. NULL: others may write to it. */
   struct secrets_cache *cache;
+  /* What it was asked it does before a job that begins after that has its end stored, unless it cannot be done. */
+  bool in_order;
   /* The statements are the caller's until this returns; at most query->timeout_ms may pass until the answer (ticket is
    * not used). `answer` comes exactly once, from the loop and never from within this call, unless `forget` comes first;
    * its rows have the index of their statement in the query. RESULT_SECRET_STORE_UNAVAILABLE for whatever is wrong with

@@ -81,6 +81,7 @@ enum result secrets_embedded_new(const struct secrets_setup *setup, struct secre
   e->backend = (struct secrets_backend){.store = "embedded",
                                         .format = SECRETS_SEALED,
                                         .writable = true,
+                                        .in_order = true,
                                         .ask = ask,
                                         .forget = forget,
                                         .free = free_embedded};

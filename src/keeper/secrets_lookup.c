@@ -1,9 +1,12 @@
 /*
  * What a job gets of its user's secrets. Stores are asked in order for what is not found yet, or were before and what
  * they had is still known; what was found is opened and its policy evaluated; then the accesses are counted and written
- * down; then the job is answered. Whatever is amiss, it gets nothing, and that is written down.
+ * down, and the job is answered: afterwards, or, where nothing hangs on it, meanwhile. Whatever is amiss, it gets
+ * nothing, and that is written down.
  */
 #include "keeper/secrets_state.h"
+
+#include <event2/event_struct.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -46,7 +49,8 @@ struct lookup {
   uint64_t drops; /* secrets_cache_drops of the store that is being asked, then */
   unsigned rounds;
   uint8_t asked[WIRE_STATEMENTS_MAX]; /* which secret a statement is about */
-  secrets_answer *answer;
+  struct event due;                   /* to answer, while the store still writes */
+  secrets_answer *answer;             /* NULL: it was given */
   void *context;
   size_t count;
   struct wanted wanted[]; /* as many as were asked for */
@@ -67,6 +71,7 @@ static void forget_found(struct wanted *w) {
 
 static void lookup_free(struct lookup *l) {
   query_free(l->query);
+  (void)event_del(&l->due);
   for (size_t i = 0; i < l->count; i++) forget_found(&l->wanted[i]);
   buf_free(&l->user_id);
   buf_free(&l->agent);
@@ -112,17 +117,28 @@ static struct secrets_granted granted(const struct lookup *l, const struct wante
   return g;
 }
 
-/* The one way out. */
-static void finish(struct lookup *l) {
+/* The values are the job's then. */
+static void give(struct lookup *l) {
   struct secrets_granted all[WIRE_SECRETS_MAX] = {0};
   char memory[512];
   struct buf detail = buf_fixed(memory, sizeof memory);
   const struct wanted *failed = l->failed != NOWHERE ? &l->wanted[l->failed] : NULL;
   for (size_t i = 0; failed == NULL && i < l->count; i++) all[i] = granted(l, &l->wanted[i]);
   if (failed != NULL) put_detail(&detail, l, failed);
+  secrets_answer *answer = l->answer;
+  l->answer = NULL;
+  answer(l->context, failed != NULL ? failed->result : RESULT_OK, buf_span(&detail), failed != NULL ? NULL : all,
+         failed != NULL ? 0 : l->count);
+  for (size_t i = 0; i < l->count; i++) {
+    buf_free(&l->wanted[i].plain);
+    l->wanted[i].value = span_of(NULL, 0);
+  }
+}
+
+/* The one way out. */
+static void finish(struct lookup *l) {
   take_off(l); /* who is answered may well forget it */
-  l->answer(l->context, failed != NULL ? failed->result : RESULT_OK, buf_span(&detail), failed != NULL ? NULL : all,
-            failed != NULL ? 0 : l->count);
+  if (l->answer != NULL) give(l);
   lookup_free(l);
 }
 
@@ -234,10 +250,33 @@ static void on_recorded(void *context, enum result result, uint32_t rows, struct
   record(l);
 }
 
+/* Whether the job may begin meanwhile: what is written down is neither counted nor, outside strict mode, a condition,
+ * and it is there before the job's end is. */
+static bool need_not_wait(const struct lookup *l) {
+  if (l->all->setup.strict || !l->all->stores[l->store]->in_order) return false;
+  for (size_t i = 0; i < l->count; i++)
+    if (is_counted(l, &l->wanted[i]) || !(l->wanted[i].recorded || is_at_hand(l, &l->wanted[i]))) return false;
+  return true;
+}
+
+static void on_due(evutil_socket_t fd, short what, void *context) {
+  (void)fd, (void)what;
+  struct lookup *l = context;
+  if (l->answer != NULL) give(l);
+}
+
+/* The answer is never given from within secrets_ask. */
+static void record_meanwhile(struct lookup *l) {
+  query_ask_later(l->query, l->all->stores[l->store], secrets_left_ms(l->deadline_ns, SECRETS_RECORD_MS), on_recorded,
+                  l);
+  event_active(&l->due, EV_TIMEOUT, 0);
+}
+
 static void record(struct lookup *l) {
   for (; l->store < l->all->store_count; l->store++) {
     put_record(l);
     if (query_count(l->query) == 0) continue;
+    if (need_not_wait(l)) return record_meanwhile(l);
     return query_ask(l->query, l->all->stores[l->store], secrets_left_ms(l->deadline_ns, SECRETS_RECORD_MS),
                      on_recorded, l);
   }
@@ -430,6 +469,7 @@ enum result secrets_ask(struct secrets *s, const struct secrets_request *request
   struct lookup *l = calloc(1, sizeof *l + request->count * sizeof l->wanted[0]);
   if (l == NULL) return RESULT_NO_MEMORY;
   l->all = s;
+  event_assign(&l->due, s->setup.base, -1, 0, on_due, l);
   enum result r = fill(l, request);
   if (r != RESULT_OK) {
     lookup_free(l);
@@ -448,7 +488,7 @@ enum result secrets_ask(struct secrets *s, const struct secrets_request *request
 void secrets_forget(struct secrets *s, uint64_t ticket) {
   struct lookup *l = s->lookups;
   while (l != NULL && l->ticket != ticket) l = l->next;
-  if (l == NULL) return;
+  if (l == NULL || l->answer == NULL) return; /* what is being written down stays so */
   take_off(l);
   lookup_free(l);
 }

@@ -20,7 +20,7 @@ struct query {
   void *context;
   struct buf text; /* the values, one after the other */
   uint32_t count;
-  bool overflow;
+  bool overflow, later;
   struct wire_statement statements[WIRE_STATEMENTS_MAX]; /* their spans are set when all values are there */
 };
 
@@ -69,7 +69,7 @@ static void fail_soon(struct query *q, enum result why) {
 
 static void ask(struct query *q) {
   const uint32_t left = (uint32_t)left_ms(q);
-  const struct wire_query m = {.timeout_ms = left, .count = q->count, .statements = q->statements};
+  const struct wire_query m = {.timeout_ms = left, .count = q->count, .statements = q->statements, .later = q->later};
   q->attempts++;
   q->state = ASKED;
   arm(q, left);
@@ -106,7 +106,7 @@ void query_begin(struct query *q) {
   if (q->text.len > 0) wipe(q->text.data, q->text.len);
   buf_clear(&q->text);
   q->count = 0;
-  q->overflow = false;
+  q->overflow = q->later = false;
 }
 
 void query_put(struct query *q, enum secret_statement statement, const struct span *values, uint32_t count) {
@@ -146,6 +146,12 @@ void query_ask(struct query *q, struct secrets_backend *backend, uint32_t timeou
   if (q->text.bad || q->overflow) return fail_soon(q, RESULT_NO_MEMORY);
   set_values(q);
   ask(q);
+}
+
+void query_ask_later(struct query *q, struct secrets_backend *backend, uint32_t timeout_ms, query_answer *answer_,
+                     void *context) {
+  q->later = true;
+  query_ask(q, backend, timeout_ms, answer_, context);
 }
 
 const struct wire_statement *query_statements(const struct query *q) {

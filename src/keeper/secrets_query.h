@@ -23,6 +23,9 @@ typedef void query_answer(void *context, enum result result, uint32_t rows, stru
 /* The answer comes exactly once, never from within the call, within timeout_ms. */
 void query_ask(struct query *q, struct secrets_backend *backend, uint32_t timeout_ms, query_answer *answer,
                void *context);
+/* The same, if nothing waits for the answer (wire_query.later). */
+void query_ask_later(struct query *q, struct secrets_backend *backend, uint32_t timeout_ms, query_answer *answer,
+                     void *context);
 /* The statements, for secret_row_read. */
 const struct wire_statement *query_statements(const struct query *q);
 /* No answer comes. NULL is fine. */

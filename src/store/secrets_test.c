@@ -104,7 +104,7 @@ static struct store_statement statement(uint32_t number, const char *const *valu
 
 static enum result ask_all(struct store *s, const struct store_statement *statements, size_t count) {
   got = (struct got){0};
-  enum result r = store_secrets(s, statements, count, on_answer, &got);
+  enum result r = store_secrets(s, statements, count, false, on_answer, &got);
   return r != RESULT_OK ? r : await(s, &got);
 }
 
@@ -266,6 +266,25 @@ static void test_all_or_none(struct store *s) {
 }
 ON_BOTH(test_all_or_none)
 
+/* What nobody waits for is done before what comes next and is waited for, in one transaction with it; or when told. */
+static void test_later(struct store *s) {
+  struct got gots[3] = {0};
+  const struct store_statement read = statement(STORE_SECRET_AUDIT, VALUES("alice", "key", "read", "", "", "1", ""));
+  const struct store_stats before = store_stats(s);
+  assert_int_equal(store_secrets(s, &read, 1, true, on_answer, &gots[0]), RESULT_OK);
+  assert_int_equal(store_secrets(s, &read, 1, true, on_answer, &gots[1]), RESULT_OK);
+  MUST(s, AUDITS, "alice", "key", "0", "10");
+  assert_rows(1, "0|2|read|||1|\n0|1|read|||1|\n");
+  assert_true(gots[0].here && gots[1].here && gots[0].result == RESULT_OK && gots[1].result == RESULT_OK);
+  const struct store_stats after = store_stats(s);
+  assert_int_equal(after.operations - before.operations, 3);
+  assert_int_equal(after.commits - before.commits, 1);
+  assert_int_equal(store_secrets(s, &read, 1, true, on_answer, &gots[2]), RESULT_OK);
+  store_hurry(s);
+  assert_int_equal(await(s, &gots[2]), RESULT_OK);
+}
+ON_BOTH(test_later)
+
 static void test_all_audits_or_none(struct store *s) {
   static char agent[STORE_TEXT_MAX + 2];
   memset(agent, 'a', sizeof agent - 1);
@@ -292,7 +311,7 @@ static void test_neighbours(struct store *s) {
     snprintf(name, sizeof name, "n%u", i);
     const struct store_statement one =
         statement(STORE_SECRET_WRITE, VALUES("alice", i % 3 == 2 ? "n0" : name, "1", "x", "0"));
-    assert_int_equal(store_secrets(s, &one, 1, on_answer, &gots[i]), RESULT_OK);
+    assert_int_equal(store_secrets(s, &one, 1, false, on_answer, &gots[i]), RESULT_OK);
     assert_int_equal(store_delete(s, nobody, nobody, NULL, NULL), RESULT_OK);
   }
   for (unsigned i = 0; i < COUNT(gots); i++)
@@ -553,7 +572,7 @@ static void test_full_disk(void **state) {
     struct store_statement two[] = {statement(STORE_SECRET_AUDIT, VALUES("alice", name, "write", "", "", "1", "")),
                                     statement(STORE_SECRET_WRITE, VALUES("alice", name, "1", "x", "0"))};
     if (i == 4) two[1].values[3] = span_of(large, sizeof large);
-    assert_int_equal(store_secrets(s, two, 2, on_answer, &gots[i]), RESULT_OK);
+    assert_int_equal(store_secrets(s, two, 2, false, on_answer, &gots[i]), RESULT_OK);
   }
   for (unsigned i = 0; i < COUNT(gots); i++)
     assert_int_equal(await(s, &gots[i]), i == 4 ? RESULT_SECRET_STORE_UNAVAILABLE : RESULT_OK);
@@ -590,6 +609,7 @@ int main(void) {
       cmocka_unit_test(test_audit_both),
       cmocka_unit_test(test_audit_is_bounded),
       cmocka_unit_test(test_all_or_none_both),
+      cmocka_unit_test(test_later_both),
       cmocka_unit_test(test_all_audits_or_none_both),
       cmocka_unit_test(test_neighbours_both),
       cmocka_unit_test(test_hostile_values_both),

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,7 +18,6 @@
 #define ANSWERS_MAX (8u << 20) /* records that were read and not yet collected: past it nothing more is done */
 #define EXPIRE_STEP 500u
 #define SECRETS_TEXT_MAX (16u << 20)
-#define COMPANY_NS 2000000 /* how long a write that nobody waits for waits for company */
 
 struct op;
 typedef enum result op_run(struct db *db, struct op *op);
@@ -37,6 +35,7 @@ struct op {
   struct store_query query;
   uint8_t sha256[32];
   uint64_t number; /* a time, or a limit */
+  bool later;      /* it waits for company */
   bool again;      /* there is more to do: it goes to the end of the list */
   uint8_t record[];
 };
@@ -55,7 +54,7 @@ struct store {
   /* under the lock */
   struct list todo, finished;
   size_t bytes, answers; /* of operations that wait, and of records in what is finished */
-  bool wanted, stopping; /* somebody waits for what is to be done */
+  bool wanted, stopping; /* wanted: something that is to be done is not for later */
   struct store_stats stats;
 };
 
@@ -173,17 +172,9 @@ static void finish(struct store *s, struct op *ops, uint64_t commits) {
   if (wake && s->finished.first != NULL && write(s->event, &one, sizeof one) < 0) abort(); /* an eventfd takes it */
 }
 
-/* Waits until there is something to do, room for what comes of it, and it is worth doing; under the lock. */
+/* Waits until there is something to do that is wanted, and room for what comes of it; under the lock. */
 static struct op *wait_for_work(struct store *s) {
-  while ((s->todo.first == NULL || s->answers >= ANSWERS_MAX) && !s->stopping) pthread_cond_wait(&s->work, &s->lock);
-  if (!s->wanted && !s->stopping) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += COMPANY_NS;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    while (!s->wanted && !s->stopping && pthread_cond_timedwait(&s->work, &s->lock, &until) != ETIMEDOUT) continue;
-  }
+  while ((!s->wanted || s->answers >= ANSWERS_MAX) && !s->stopping) pthread_cond_wait(&s->work, &s->lock);
   s->wanted = false;
   return list_take(&s->todo);
 }
@@ -211,12 +202,8 @@ static void *thread_main(void *context) {
 
 static enum result start_thread(struct store *s) {
   pthread_attr_t attributes;
-  pthread_condattr_t clock;
   if (pthread_attr_init(&attributes) != 0) return RESULT_NO_MEMORY;
-  pthread_condattr_init(&clock);
-  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-  pthread_cond_init(&s->work, &clock);
-  pthread_condattr_destroy(&clock);
+  pthread_cond_init(&s->work, NULL);
   pthread_attr_setstacksize(&attributes, STACK_BYTES);
   s->has_thread = pthread_create(&s->thread, &attributes, thread_main, s) == 0;
   pthread_attr_destroy(&attributes);
@@ -318,11 +305,10 @@ static enum result queue(struct store *s, struct op *op) {
   pthread_mutex_lock(&s->lock);
   bool full = s->bytes + op->bytes > WAITING_MAX;
   if (!full) {
-    bool sleeps = s->todo.first == NULL || (op->callback != NULL && !s->wanted);
     list_add(&s->todo, op);
     s->bytes += op->bytes;
-    if (op->callback != NULL) s->wanted = true;
-    if (sleeps) pthread_cond_signal(&s->work);
+    if (!op->later && !s->wanted) pthread_cond_signal(&s->work);
+    if (!op->later) s->wanted = true;
   }
   pthread_mutex_unlock(&s->lock);
   if (full) op_free(op);
@@ -331,8 +317,8 @@ static enum result queue(struct store *s, struct op *op) {
 
 void store_hurry(struct store *s) {
   pthread_mutex_lock(&s->lock);
+  if (s->todo.first != NULL && !s->wanted) pthread_cond_signal(&s->work);
   s->wanted = s->todo.first != NULL;
-  pthread_cond_signal(&s->work);
   pthread_mutex_unlock(&s->lock);
 }
 
@@ -460,13 +446,16 @@ static enum result run_secrets(struct db *db, struct op *op) {
   return db_secrets(db, op->job.record, clock_real_ns() / 1000000000u, &op->rows);
 }
 
-enum result store_secrets(struct store *s, const struct store_statement *statements, size_t count,
+enum result store_secrets(struct store *s, const struct store_statement *statements, size_t count, bool later,
                           store_callback *callback, void *context) {
   struct buf text = buf_new(SECRETS_TEXT_MAX);
   enum result r = db_secrets_put(&text, statements, count);
   struct op *op = r == RESULT_OK ? op_new(run_secrets, buf_span(&text), callback, context) : NULL;
   buf_free(&text);
   if (r != RESULT_OK) return r;
-  if (op != NULL) op->fault = RESULT_SECRET_STORE_UNAVAILABLE;
+  if (op != NULL) {
+    op->fault = RESULT_SECRET_STORE_UNAVAILABLE;
+    op->later = later;
+  }
   return queue(s, op);
 }

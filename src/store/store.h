@@ -128,12 +128,12 @@ enum result must_use store_get_document(struct store *s, const uint8_t sha256[32
  * UTF-8, holds U+0000, or is no number where one belongs. The answer is RESULT_OK with rows in the order of their
  * statements, RESULT_SECRET_CONFLICT, RESULT_SECRETS_FULL (a user may have no more), or
  * RESULT_SECRET_STORE_UNAVAILABLE, also for values and answers beyond the bounds above and for rows in the file that we
- * would not have written. An audit row's id counts its user's rows. */
-enum result must_use store_secrets(struct store *s, const struct store_statement *statements, size_t count,
+ * would not have written. An audit row's id counts its user's rows. `later`: nobody waits for it; it is done with the
+ * next operation of another kind, before it, or at store_hurry, which is to come soon. */
+enum result must_use store_secrets(struct store *s, const struct store_statement *statements, size_t count, bool later,
                                    store_callback *callback, void *context);
 
-/* Tells the thread to commit what is queued now instead of within 2 ms: a put with a callback does that by itself, one
- * without waits for company. */
+/* Has what is queued for later done now. */
 void store_hurry(struct store *s);
 
 struct store_stats {

@@ -202,7 +202,7 @@ bool wire_get_answer(struct cursor *rest, struct wire_answer *m) {
 /* ---- queries of a store of secrets, and their rows ---- */
 
 static const struct field query_fields[] = {FIELD(U64, wire_query, ticket), FIELD(U32, wire_query, timeout_ms),
-                                            FIELD(U32, wire_query, count)};
+                                            FIELD(U32, wire_query, count), FIELD(U8, wire_query, later)};
 static const struct field rows_fields[] = {FIELD(U64, wire_rows, ticket), FIELD(U32, wire_rows, result),
                                            FIELD(U32, wire_rows, count)};
 static const struct field statement_fields[] = {FIELD(U32, wire_statement, statement),
@@ -233,7 +233,7 @@ bool wire_get_query(struct span body, struct wire_query *m, struct cursor *rest)
   *rest = cursor_of(body);
   *m = (struct wire_query){0};
   wire_get_fields(rest, query_fields, COUNT(query_fields), m);
-  return !rest->bad && m->count <= WIRE_STATEMENTS_MAX;
+  return !rest->bad && m->count <= WIRE_STATEMENTS_MAX && m->later <= 1;
 }
 
 void wire_put_rows(struct buf *b, enum service_type type, const struct wire_rows *m) {

@@ -198,6 +198,7 @@ struct wire_query {
   uint64_t ticket;
   uint32_t timeout_ms, count;
   const struct wire_statement *statements; /* put reads it; wire_get_statement reads them one by one */
+  uint8_t later; /* STORE_QUERY: 1 if nothing waits for the answer. It is done before whatever is sent after it */
 };
 /* A row's `statement` is the index in the query of the one it answers. */
 #define WIRE_ROWS_MAX 4096u

@@ -361,15 +361,15 @@ static void test_queries(void **state) {
   static const struct wire_statement some[] = {{1, 2, {TEXT("user"), TEXT("name")}}, {6, 0, {{NULL, 0}}}};
   struct buf b = buf_new(4096);
   for (uint32_t count = 0; count <= COUNT(some); count++) {
-    wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 5000, count, some});
+    wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 5000, count, some, 0});
     assert_round_trip(&b, WIRE_STORE_QUERY, again_query);
     wire_put_rows(&b, WIRE_SERVER_ROWS, &(struct wire_rows){1, RESULT_OK, count, some});
     assert_round_trip(&b, WIRE_SERVER_ROWS, again_rows);
   }
   static const struct wire_statement wide = {1, WIRE_VALUES_MAX + 1, {{NULL, 0}}};
-  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 1, 1, &wide});
+  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 1, 1, &wide, 0});
   assert_true(b.bad);
-  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 1, WIRE_STATEMENTS_MAX + 1, some});
+  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){1, 1, WIRE_STATEMENTS_MAX + 1, some, 0});
   assert_true(b.bad);
   wire_put_rows(&b, WIRE_SERVER_ROWS, &(struct wire_rows){1, 0, WIRE_ROWS_MAX + 1, some});
   assert_true(b.bad);
@@ -385,6 +385,14 @@ static void test_flags_are_zero_or_one(void **state) {
   for (unsigned flag = 0; flag < 256; flag++) {
     b.data[b.len - 1] = (uint8_t)flag;
     assert_int_equal(wire_get_tls(body_of(&b), &tls), flag < 2);
+  }
+  struct wire_query query;
+  struct cursor rest;
+  wire_put_query(&b, WIRE_STORE_QUERY, &(struct wire_query){.later = 1});
+  assert_int_equal(b.data[b.len - 1], 1);
+  for (unsigned flag = 0; flag < 256; flag++) {
+    b.data[b.len - 1] = (uint8_t)flag;
+    assert_int_equal(wire_get_query(body_of(&b), &query, &rest), flag < 2);
   }
   buf_free(&b);
 }
