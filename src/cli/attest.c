@@ -253,12 +253,11 @@ static const struct cli_option options[] = {
     [CLIENT_OPTION_COUNT + JSON] = {"json", NULL, "verify: print one JSON object"},
     [CLIENT_OPTION_COUNT + OPTIONS] = {NULL, NULL, NULL}};
 
-static bool take(struct command *c, int option, const char *value) {
+static bool take(void *context, int option, const char *value) {
+  struct command *c = context;
   const char **texts[OPTIONS] = {
       [NONCE] = &c->nonce, [OUTPUT] = &c->output, [POLICY] = &c->policy, [COLLATERAL] = &c->collateral, [AT] = &c->at};
   bool *switches[OPTIONS] = {[ALLOW_SIMULATED] = &c->allow_simulated, [JSON] = &c->json};
-  if (option < CLIENT_OPTION_COUNT) return client_option(&c->client, option, value);
-  option -= CLIENT_OPTION_COUNT;
   if (texts[option] != NULL) *texts[option] = value;
   if (switches[option] != NULL) *switches[option] = true;
   return true;
@@ -284,23 +283,10 @@ static int act(struct command *c, const char *action, const char *argument) {
 
 static int attest_main(const struct cli_verb *verb, int argc, char **argv) {
   struct command c = {.verb = verb};
-  const char *said[2] = {NULL, NULL}, *value = NULL;
-  size_t count = 0;
-  struct cli_args args = {.verb = verb, .argc = argc, .at = 1, .argv = argv};
+  struct client_command command = {.too_many = "one at a time, please", .take = take, .context = &c};
   client_begin(&c.client, verb);
-  for (int option; (option = cli_next(&args, &value)) != CLI_END;) {
-    if (option == CLI_HELP) return CLI_OK;
-    if (option == CLI_BAD) return CLI_USAGE;
-    if (option == CLI_ARGUMENT && count == 2) {
-      cli_complain(verb, "one at a time, please");
-      return CLI_USAGE;
-    }
-    if (option == CLI_ARGUMENT)
-      said[count++] = value;
-    else if (!take(&c, option, value))
-      return CLI_USAGE;
-  }
-  return act(&c, said[0], said[1]);
+  const int status = client_read(&c.client, &command, argc, argv);
+  return status == CLIENT_GO_ON ? act(&c, command.words[0], command.words[1]) : status;
 }
 
 const struct cli_verb cli_attest = {

@@ -45,6 +45,26 @@ bool client_option(struct client *c, int index, const char *value) {
   return true;
 }
 
+int client_read(struct client *c, struct client_command *command, int argc, char **argv) {
+  struct cli_args args = {.verb = c->verb, .argc = argc, .at = 1, .argv = argv};
+  const char *value = NULL;
+  size_t count = 0;
+  for (int option; (option = cli_next(&args, &value)) != CLI_END;) {
+    if (option == CLI_HELP) return CLI_OK;
+    if (option == CLI_BAD) return CLI_USAGE;
+    if (option == CLI_ARGUMENT && count == sizeof command->words / sizeof command->words[0]) {
+      cli_complain(c->verb, "%s", command->too_many);
+      return CLI_USAGE;
+    }
+    if (option == CLI_ARGUMENT)
+      command->words[count++] = value;
+    else if (option < CLIENT_OPTION_COUNT ? !client_option(c, option, value)
+                                          : !command->take(command->context, option - CLIENT_OPTION_COUNT, value))
+      return CLI_USAGE;
+  }
+  return CLIENT_GO_ON;
+}
+
 /* ---- one request ---- */
 
 static size_t on_body(char *data, size_t size, size_t count, void *context) {

@@ -24,6 +24,18 @@ void client_begin(struct client *c, const struct cli_verb *verb);
 /* Takes the option at `index` of CLIENT_OPTIONS; false after a message. */
 bool client_option(struct client *c, int index, const char *value);
 
+/* How a verb with actions is called: an action, at most one operand of it, options. */
+struct client_command {
+  const char *words[2];                                       /* set before: what they are if they are not given */
+  const char *too_many;                                       /* complaint about a third */
+  bool (*take)(void *context, int option, const char *value); /* an option behind CLIENT_OPTIONS, counted from there */
+  void *context;
+};
+#define CLIENT_GO_ON (-1)
+/* Reads all of argv into `c` and `command`. CLIENT_GO_ON, or the status to end with: help was asked for and given, or
+ * something is wrong and was said. */
+int client_read(struct client *c, struct client_command *command, int argc, char **argv);
+
 struct client_reply {
   long status;
   struct buf body;

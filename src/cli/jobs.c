@@ -81,24 +81,20 @@ static int act(const struct cli_verb *verb, const struct listing *l, const char 
   return CLI_USAGE;
 }
 
+static bool take(void *context, int option, const char *value) {
+  struct listing *l = context;
+  const char **places[] = {&l->limit, &l->status, &l->before};
+  *places[option] = value;
+  return true;
+}
+
 static int jobs_main(const struct cli_verb *verb, int argc, char **argv) {
   struct listing l = {.limit = NULL};
-  const char **places[] = {&l.limit, &l.status, &l.before};
-  const char *words[2] = {"list", NULL}, *value = NULL;
-  size_t count = 0;
-  struct cli_args args = {.verb = verb, .argc = argc, .at = 1, .argv = argv};
+  struct client_command command = {
+      .words = {"list"}, .too_many = "one job at a time, please", .take = take, .context = &l};
   client_begin(&l.client, verb);
-  for (int option; (option = cli_next(&args, &value)) != CLI_END;) {
-    if (option == CLI_HELP) return CLI_OK;
-    if (option == CLI_BAD || (option == CLI_ARGUMENT && count == 2)) return CLI_USAGE;
-    if (option == CLI_ARGUMENT)
-      words[count++] = value;
-    else if (option >= CLIENT_OPTION_COUNT)
-      *places[option - CLIENT_OPTION_COUNT] = value;
-    else if (!client_option(&l.client, option, value))
-      return CLI_USAGE;
-  }
-  return act(verb, &l, words[0], words[1]);
+  const int status = client_read(&l.client, &command, argc, argv);
+  return status == CLIENT_GO_ON ? act(verb, &l, command.words[0], command.words[1]) : status;
 }
 
 const struct cli_verb cli_jobs = {

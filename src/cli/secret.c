@@ -290,11 +290,10 @@ static const struct cli_option options[] = {
     [CLIENT_OPTION_COUNT + JSON] = {"json", NULL, "print the service's reply as it is"},
     [CLIENT_OPTION_COUNT + OPTIONS] = {NULL, NULL, NULL}};
 
-static bool take(struct command *c, int option, const char *value) {
+static bool take(void *context, int option, const char *value) {
+  struct command *c = context;
   const char **texts[OPTIONS] = {[FILE_] = &c->file, [POLICY] = &c->policy, [LIMIT] = &c->limit, [BEFORE] = &c->before};
   bool *switches[OPTIONS] = {[SEAL] = &c->seal, [ALLOW_SIMULATED] = &c->allow_simulated, [JSON] = &c->json};
-  if (option < CLIENT_OPTION_COUNT) return client_option(&c->client, option, value);
-  option -= CLIENT_OPTION_COUNT;
   if (texts[option] != NULL) *texts[option] = value;
   if (switches[option] != NULL) *switches[option] = true;
   uint64_t number;
@@ -306,23 +305,13 @@ static bool take(struct command *c, int option, const char *value) {
 
 static int secret_main(const struct cli_verb *verb, int argc, char **argv) {
   struct command c = {.verb = verb};
-  const char *words[2] = {"list", NULL}, *value = NULL;
-  size_t count = 0;
-  struct cli_args args = {.verb = verb, .argc = argc, .at = 1, .argv = argv};
+  struct client_command command = {.words = {"list"},
+                                   .too_many = "one secret at a time, and its value on standard input or with --file",
+                                   .take = take,
+                                   .context = &c};
   client_begin(&c.client, verb);
-  for (int option; (option = cli_next(&args, &value)) != CLI_END;) {
-    if (option == CLI_HELP) return CLI_OK;
-    if (option == CLI_BAD) return CLI_USAGE;
-    if (option == CLI_ARGUMENT && count == 2) {
-      cli_complain(verb, "one secret at a time, and its value on standard input or with --file");
-      return CLI_USAGE;
-    }
-    if (option == CLI_ARGUMENT)
-      words[count++] = value;
-    else if (!take(&c, option, value))
-      return CLI_USAGE;
-  }
-  return act(&c, words[0], words[1]);
+  const int status = client_read(&c.client, &command, argc, argv);
+  return status == CLIENT_GO_ON ? act(&c, command.words[0], command.words[1]) : status;
 }
 
 const struct cli_verb cli_secret = {
