@@ -18,7 +18,7 @@ test('set back an hour', async () => {
     for (let i = 0; i < 3; i++) before.push(await completed(service, { script: fine }, i === 0 ? key : {}));
     assert.ok(before.every((reply) => age(reply) < 60_000));
     // These run when it happens: one to its end, one to its limit of time.
-    const whole = await accepted(service, { script: 'function main() { const until = Date.now() + 1e9; for (let i = 0; i < 3e7; i++); return { ran: true } }' });
+    const whole = await accepted(service, { script: 'function main() { const until = Date.now() + 1e9; for (let i = 0; i < 3e7; i++); return { ran: true } }', timeout: 60 });
     const limited = execute(service, { script: endless, timeout: 5 });
     const stepped = await until(async () => {
       const reply = await completed(service, { script: fine }, { user: 'probe' });

@@ -11,7 +11,7 @@ export const job = (service, id, options) => ask(service, 'GET', `/jobs/${id}`, 
 export const ended = (service, id, options) => until(async () => {
   const reply = await job(service, id, options);
   return reply.json?.status !== 'running' && reply;
-}, `the end of ${id}`);
+}, `the end of ${id}`, 60_000); // a long job steps back behind whatever else this machine does
 
 // Starts an asynchronous job and waits until it is acknowledged; its id.
 export async function accepted(service, body, options) {
