@@ -215,7 +215,8 @@ static void log_lost_audit(const struct lookup *l) {
 
 /* Somebody else counted, or wrote a new version: from the beginning with those of this store. */
 static bool look_again(struct lookup *l) {
-  if (l->failed != NOWHERE || ++l->rounds >= ROUNDS || clock_monotonic_ns() >= l->deadline_ns) return false;
+  if (l->answer == NULL || l->failed != NOWHERE || ++l->rounds >= ROUNDS || clock_monotonic_ns() >= l->deadline_ns)
+    return false;
   for (size_t i = 0; i < l->count; i++)
     if (is_at_hand(l, &l->wanted[i])) forget_found(&l->wanted[i]);
   l->store = 0;

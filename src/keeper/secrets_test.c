@@ -548,6 +548,15 @@ static void test_written_down_meanwhile(void **state) {
   wait_for_audits();
   assert_int_equal(EMBEDDED->audit_count, audits + 1);
   expect_audit(EMBEDDED, "k", "read", "");
+  /* A store that says meanwhile what cannot be does not have the job answered again. */
+  a = (struct answer){0};
+  const unsigned queries = EMBEDDED->queries;
+  EMBEDDED->lie = lie_about_counts;
+  (void)ask(&a, "k");
+  wait_for_audits();
+  EMBEDDED->lie = NULL;
+  assert_int_equal(a.count, 1);
+  assert_int_equal(EMBEDDED->queries - queries, 1);
   a = (struct answer){0};
   (void)ask(&a, "counted");
   wait_for(&a.count, 1);
